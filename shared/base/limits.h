@@ -1,0 +1,39 @@
+// Every limit on input, in one place. Bytes unless the name says otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace perigee::limits {
+
+inline constexpr uint64_t kManifestBytes = 1 << 20;         // one apply, all files
+inline constexpr int kManifestDepth = 64;                   // nesting of YAML or JSON
+inline constexpr int kManifestNodes = 50'000;
+inline constexpr int kManifestObjects = 1'000;              // documents in one apply
+inline constexpr int kErrorsReported = 50;                  // per apply
+inline constexpr uint64_t kConfigBytes = 512 << 10;         // one Config or Secret
+inline constexpr uint64_t kStatusMessageBytes = 64 << 10;   // one status delta part
+inline constexpr uint64_t kStreamMessageBytes = 1 << 20;    // one message of a session
+inline constexpr uint64_t kDeltaPartBytes = 768 << 10;      // entries in one part of a delta
+inline constexpr uint64_t kHttpBodyBytes = 256 << 10;       // enrol, login, recover
+inline constexpr uint64_t kTokenFileBytes = 4096;
+inline constexpr uint64_t kLocalPacketBytes = 4 << 20;      // launcher socket (SO_SNDBUF is raised to it)
+inline constexpr uint64_t kLogLineBytes = 16 << 10;
+inline constexpr int kLabels = 64;                          // per object
+inline constexpr size_t kLabelValueLength = 63;
+inline constexpr size_t kStringLength = 64 << 10;           // any other text field
+inline constexpr int kTransactionKeys = 1'000;
+inline constexpr int kListPage = 1'000;
+inline constexpr int kEventBatch = 256;
+inline constexpr int kEventsPerObject = 100;
+inline constexpr int kEventRetentionDays = 7;
+inline constexpr int kOutboxEvents = 10'000;                // kept while away, the oldest go first
+inline constexpr int kRevisionsPerWorkload = 20;
+inline constexpr int kChangeFeedMinutes = 10;
+inline constexpr int kWatchQueue = 4'096;                   // changes a watcher may lag before it must list again
+inline constexpr uint64_t kReplicaLogBytes = 8 << 20;       // per replica: two files of half of it
+inline constexpr int kReplicasPerSite = 100;
+inline constexpr int kPlacedPerWorkload = 10'000;
+inline constexpr int kLoginFailuresPerMinute = 5;           // per address
+
+}  // namespace perigee::limits

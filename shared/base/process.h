@@ -1,0 +1,31 @@
+// Which process is meant, across restarts of whoever asks.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "shared/base/files.h"
+
+namespace perigee {
+
+// A process id is reused; with the boot and the start time it is not.
+struct ProcessIdentity {
+  std::string boot_id;
+  pid_t pid = 0;
+  uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat
+  bool operator==(const ProcessIdentity&) const = default;
+};
+
+// /proc/sys/kernel/random/boot_id
+absl::StatusOr<std::string> BootId();
+absl::StatusOr<ProcessIdentity> IdentityOf(pid_t pid);
+// Whether exactly this process lives (a zombie does not).
+bool IsAlive(const ProcessIdentity& identity);
+// A pidfd for exactly this process; NOT_FOUND when it is gone.
+absl::StatusOr<Fd> OpenProcess(const ProcessIdentity& identity);
+// Names the calling thread, for ps and debuggers; at most 15 characters.
+void NameThread(const char* name);
+
+}  // namespace perigee
