@@ -19,7 +19,7 @@ void ArmFailpoints(std::string_view specification);
 
 }  // namespace perigee
 
-#define PERIGEE_FAILPOINT(name)                                                            \
-  do {                                                                                     \
+#define PERIGEE_FAILPOINT(name)                                                                      \
+  do {                                                                                               \
     if (auto perigee_fail = ::perigee::PassFailpoint(name); !perigee_fail.ok()) return perigee_fail; \
   } while (false)

@@ -31,7 +31,8 @@ absl::Status RemoveTree(const std::string& path);  // OK when missing; does not 
 
 // `root`/`relative` with symlinks and ".." refused, as openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS).
 // The descriptor is the caller's.
-absl::StatusOr<int> OpenBeneath(const std::string& root, const std::string& relative, int flags, uint32_t mode);
+absl::StatusOr<int> OpenBeneath(const std::string& root, const std::string& relative, int flags,
+                                uint32_t mode);
 
 // An owned file descriptor.
 class Fd {

@@ -2,6 +2,7 @@
 // jittered interval, or sooner when woken, until stopped. Joined by the destructor.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "shared/base/wakeup.h"
 
 namespace perigee {
 
@@ -33,10 +35,10 @@ class BackgroundJob {
 
   const Config config_;
   const std::function<void()> body_;
-  absl::Mutex mutex_;
-  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  Wakeup wakeup_;
+  std::atomic<bool> stopping_{false};
+  absl::Mutex join_mutex_;
+  std::thread thread_ ABSL_GUARDED_BY(join_mutex_);
 };
 
 // A single thread that runs posted tasks in order. Library callbacks only post to one.
@@ -47,7 +49,7 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  void Post(std::function<void()> task);  // thread-safe
+  void Post(std::function<void()> task);                             // thread-safe
   void PostAfter(absl::Duration delay, std::function<void()> task);  // dropped at destruction
 
  private:

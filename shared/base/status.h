@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "shared/base/string_views.h"
 
 namespace perigee {
 
@@ -21,26 +22,30 @@ namespace perigee {
 [[nodiscard]] absl::Status ErrnoStatus(int error, std::string_view what);
 
 namespace status_internal {
-inline const absl::Status& ToStatus(const absl::Status& s) { return s; }
+inline const absl::Status& ToStatus(const absl::Status& s) {
+  return s;
+}
 template <typename T>
-const absl::Status& ToStatus(const absl::StatusOr<T>& s) { return s.status(); }
+const absl::Status& ToStatus(const absl::StatusOr<T>& s) {
+  return s.status();
+}
 }  // namespace status_internal
 
 }  // namespace perigee
 
 #define PERIGEE_CONCAT_INNER(a, b) a##b
 #define PERIGEE_CONCAT(a, b) PERIGEE_CONCAT_INNER(a, b)
-#define PERIGEE_RETURN_IF_ERROR(expression)                                              \
-  do {                                                                                   \
-    if (const auto& perigee_result = (expression); !perigee_result.ok()) {               \
-      return ::perigee::status_internal::ToStatus(perigee_result);                       \
-    }                                                                                    \
+#define PERIGEE_RETURN_IF_ERROR(expression)                                \
+  do {                                                                     \
+    if (const auto& perigee_result = (expression); !perigee_result.ok()) { \
+      return ::perigee::status_internal::ToStatus(perigee_result);         \
+    }                                                                      \
   } while (false)
-#define PERIGEE_ASSIGN_OR_RETURN(declaration, expression)                                \
+#define PERIGEE_ASSIGN_OR_RETURN(declaration, expression) \
   PERIGEE_ASSIGN_OR_RETURN_INNER(PERIGEE_CONCAT(perigee_or_, __LINE__), declaration, expression)
-#define PERIGEE_ASSIGN_OR_RETURN_INNER(result, declaration, expression)                  \
-  auto result = (expression);                                                            \
-  if (!result.ok()) return result.status();                                              \
+#define PERIGEE_ASSIGN_OR_RETURN_INNER(result, declaration, expression) \
+  auto result = (expression);                                           \
+  if (!result.ok()) return result.status();                             \
   declaration = *std::move(result)
 
 // A programmer's error: prints and aborts, in release builds too.

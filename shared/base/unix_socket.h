@@ -18,12 +18,14 @@ struct PeerCredentials {
   gid_t gid;
 };
 
-// Replaces a stale socket file. Close-on-exec, mode as given. Paths over 107 bytes go through a /proc/self/fd directory handle.
+// Replaces a stale socket file. Close-on-exec, mode as given. Paths over 107 bytes go through a /proc/self/fd
+// directory handle.
 absl::StatusOr<Fd> ListenUnix(const std::string& path, uint32_t mode);
 absl::StatusOr<Fd> ConnectUnix(const std::string& path);
 absl::StatusOr<Fd> AcceptUnix(int listener);
 absl::StatusOr<PeerCredentials> PeerOf(int socket);
-// Larger packets than limits::kLocalPacketBytes are refused. DEADLINE_EXCEEDED, UNAVAILABLE when the peer has gone.
+// Larger packets than limits::kLocalPacketBytes are refused. DEADLINE_EXCEEDED, UNAVAILABLE when the peer has
+// gone.
 absl::Status SendPacket(int socket, std::string_view packet, absl::Duration timeout);
 absl::StatusOr<std::string> ReceivePacket(int socket, absl::Duration timeout);
 

@@ -1,0 +1,57 @@
+#include "control-plane/cloudctl/cloudctl.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "CLI/App.hpp"
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
+
+namespace perigee::control {
+namespace {
+
+void AddAll(CLI::App& app, Session& session) {
+  app.set_version_flag("--version", PERIGEE_VERSION);
+  app.require_subcommand(1);
+  // Options of the cloud may stand behind the command too.
+  app.fallthrough();
+  app.add_option("--context", session.context_name, "which control plane (cloudctl context list)")->type_name("NAME");
+  app.add_option("-p,--project", session.project_option, "project (else the context's, else default)")->type_name("NAME");
+  app.add_flag("-A,--all-projects", session.all_projects, "objects of all projects");
+  app.footer(
+      "Examples:\n"
+      "  cloudctl apply -f web.yaml\n"
+      "  cloudctl get workloads\n"
+      "  cloudctl explain workload/web");
+  AddLogin(app, session);
+  AddWhoami(app, session);
+  AddGet(app, session);
+  AddDescribe(app, session);
+  AddExplain(app, session);
+  AddApply(app, session);
+  AddDiff(app, session);
+  AddDelete(app, session);
+  AddEvents(app, session);
+  AddToken(app, session);
+  AddSatellite(app, session);
+  AddContext(app, session);
+  AddCompletion(app, session);
+}
+
+}  // namespace
+
+int RunCloudctl(std::vector<std::string> arguments, Session& session) {
+  CLI::App app("cloudctl: many sites as one cloud", "cloudctl");
+  AddAll(app, session);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e, session.out(), session.err()) == 0 ? kDone : kFailed;
+  }
+  session.out().flush();
+  if (!session.out().good()) return kFailed;
+  return session.exit_code;
+}
+
+}  // namespace perigee::control

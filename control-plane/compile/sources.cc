@@ -1,0 +1,120 @@
+#include "control-plane/compile/sources.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "shared/base/record.h"
+#include "shared/base/sha256.h"
+#include "shared/base/status.h"
+#include "shared/resource/placeholders.h"
+
+namespace perigee::control {
+namespace {
+
+using Values = std::map<std::string, std::string>;
+
+// "<title>", count, then keys and values in byte order of the keys.
+template <typename StringMap>
+void Append(std::string_view title, const StringMap& map, std::vector<std::string>& list) {
+  const Values sorted(map.begin(), map.end());
+  list.emplace_back(title);
+  list.push_back(absl::StrCat(sorted.size()));
+  for (const auto& [key, value] : sorted) {
+    list.push_back(key);
+    list.push_back(value);
+  }
+}
+
+absl::Status ResolveInPlace(std::string& text, const Values& values, Values& used) {
+  PERIGEE_ASSIGN_OR_RETURN(text, Resolve(text, values, &used));
+  return absl::OkStatus();
+}
+
+absl::Status ResolveTask(const Values& values, Values& used, v1::WorkloadTask& task) {
+  for (auto& argument : *task.mutable_command()) {
+    PERIGEE_RETURN_IF_ERROR(
+        Annotate(ResolveInPlace(argument, values, used), absl::StrCat("command of task ", task.name())));
+  }
+  for (auto& variable : *task.mutable_env()) {
+    PERIGEE_RETURN_IF_ERROR(Annotate(ResolveInPlace(*variable.mutable_value(), values, used),
+                                     absl::StrCat("variable ", variable.name(), " of task ", task.name())));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ResolvedConfig> ResolveConfig(const v1::Config& config, const Values& values, Values& used) {
+  ResolvedConfig resolved;
+  resolved.content.set_name(config.metadata().name());
+  resolved.content.set_project(config.metadata().project());
+  for (const auto& [key, text] : config.spec().data()) {
+    PERIGEE_ASSIGN_OR_RETURN((*resolved.content.mutable_data())[key], Resolve(text, values, &used));
+  }
+  std::vector<std::string> list = {"perigee-config-entry-v1", config.metadata().project(),
+                                   config.metadata().name()};
+  Append("data", resolved.content.data(), list);
+  resolved.entry_key = absl::StrCat("config/", Sha256Hex(EncodeList(list)));
+  return resolved;
+}
+
+absl::Status ResolveConfigs(const ReplicaInput& input, const Values& values, ReplicaSources& sources) {
+  const Values versions(input.revision->spec().config_versions().begin(),
+                        input.revision->spec().config_versions().end());
+  for (const auto& [name, version] : versions) {
+    const auto config = input.configs.find(name);
+    if (config == input.configs.end() || ConfigVersion(*config->second) != version) {
+      return absl::FailedPreconditionError(absl::StrCat("Config ", name, " has changed since revision ",
+                                                        input.revision->spec().number(), " was made"));
+    }
+    auto resolved = ResolveConfig(*config->second, values, sources.used);
+    if (!resolved.ok()) return Annotate(resolved.status(), absl::StrCat("Config ", name));
+    sources.configs[name] = *std::move(resolved);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSecrets(const ReplicaInput& input) {
+  for (const auto& [name, version] : input.revision->spec().secret_versions()) {
+    const auto secret = input.secrets.find(name);
+    if (secret == input.secrets.end() || secret->second->spec().version() != version) {
+      return absl::FailedPreconditionError(absl::StrCat("Secret ", name, " has changed since revision ",
+                                                        input.revision->spec().number(), " was made"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string ConfigVersion(const v1::Config& config) {
+  std::vector<std::string> list = {"perigee-config-v1"};
+  Append("data", config.spec().data(), list);
+  return Sha256Hex(EncodeList(list));
+}
+
+std::map<std::string, std::string> PlaceholderValues(const v1::Site& site, const v1::Satellite& satellite) {
+  Values values = {{"site.name", site.metadata().name()}, {"satellite.name", satellite.metadata().name()}};
+  for (const auto& [key, value] : site.spec().values()) values[absl::StrCat("site.values.", key)] = value;
+  if (!satellite.status().facts().address().empty()) {
+    values["satellite.address"] = satellite.status().facts().address();
+  }
+  return values;
+}
+
+absl::StatusOr<ReplicaSources> ResolveSources(const ReplicaInput& input) {
+  const Values values = PlaceholderValues(*input.site, *input.satellite);
+  ReplicaSources sources;
+  sources.resolved = input.revision->spec().template_();
+  for (auto& task : *sources.resolved.mutable_tasks()) {
+    PERIGEE_RETURN_IF_ERROR(ResolveTask(values, sources.used, task));
+  }
+  PERIGEE_RETURN_IF_ERROR(ResolveConfigs(input, values, sources));
+  PERIGEE_RETURN_IF_ERROR(CheckSecrets(input));
+  std::vector<std::string> list = {"perigee-source-v1", input.revision->metadata().uid()};
+  Append("placeholders", sources.used, list);
+  Append("configs", input.revision->spec().config_versions(), list);
+  Append("secrets", input.revision->spec().secret_versions(), list);
+  sources.source = Sha256(EncodeList(list));
+  return sources;
+}
+
+}  // namespace perigee::control

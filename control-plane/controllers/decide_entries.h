@@ -1,0 +1,28 @@
+// Which entries a satellite should have. Pure but for the sealer. What runs is
+// changed only under a permit that has not been used; what is stored and still
+// right stays byte for byte.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "control-plane/controllers/snapshot.h"
+
+namespace perigee::control {
+
+struct EntriesPlan {
+  std::vector<v1::StoredEntry> puts;  // with the new sequence
+  std::vector<std::string> deletes;   // entry keys
+  v1::StoredHead head;
+  std::map<std::string, absl::Status> problems;  // assignment uid -> why it could not be compiled
+  bool changes() const { return !puts.empty() || !deletes.empty(); }
+};
+
+// `sequence`: of the stored head.
+EntriesPlan DecideEntries(const SatelliteSnapshot& snapshot, const StoredEntries& stored, uint64_t sequence,
+                          Sealer& sealer, absl::Time now);
+
+}  // namespace perigee::control

@@ -1,0 +1,141 @@
+#include "control-plane/controllers/entry_cache.h"
+
+#include "absl/strings/str_cat.h"
+#include "control-plane/store/keys.h"
+#include "shared/base/failpoint.h"
+#include "shared/base/limits.h"
+#include "shared/base/status.h"
+#include "shared/resource/text.h"
+
+namespace perigee::control {
+namespace {
+
+constexpr size_t kTogetherBytes = limits::kTransactionBytes / 4;
+
+size_t KeysOf(const EntriesPlan& plan) {
+  return plan.puts.size() + plan.deletes.size() + 1;
+}
+
+size_t BytesOf(const EntriesPlan& plan) {
+  size_t bytes = 0;
+  for (const auto& put : plan.puts) bytes += put.ByteSizeLong();
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<EntryCache::Stored> EntryCache::Load(std::string_view satellite_uid) {
+  Stored stored;
+  const auto head = store_.Get(keys::EntriesHead(satellite_uid));
+  if (absl::IsNotFound(head.status())) return stored;
+  if (!head.ok()) return head.status();
+  v1::StoredHead parsed;
+  if (!parsed.ParseFromString(head->value)) {
+    return absl::DataLossError(
+        absl::StrCat("the head of satellite ", ToAbsl(satellite_uid), " cannot be read"));
+  }
+  stored.sequence = parsed.sequence();
+  stored.head_revision = head->revision;
+  std::string after;
+  for (bool more = true; more;) {
+    PERIGEE_ASSIGN_OR_RETURN(const Page page,
+                             store_.List(keys::EntryPrefix(satellite_uid), limits::kListPage, after));
+    for (const Record& record : page.records) {
+      v1::StoredEntry entry;
+      if (!entry.ParseFromString(record.value))
+        return absl::DataLossError(absl::StrCat(record.key, " cannot be read"));
+      stored.entries[entry.entry().key()] = InfoOf(entry);
+      after = record.key;
+    }
+    more = page.more && !page.records.empty();
+  }
+  return stored;
+}
+
+absl::StatusOr<const EntryCache::Stored*> EntryCache::Of(std::string_view satellite_uid) {
+  auto it = satellites_.find(satellite_uid);
+  if (it == satellites_.end()) {
+    PERIGEE_ASSIGN_OR_RETURN(Stored stored, Load(satellite_uid));
+    it = satellites_.emplace(std::string(satellite_uid), std::move(stored)).first;
+  }
+  return &it->second;
+}
+
+absl::Status EntryCache::Commit(const Plans& plans) {
+  size_t first = 0;
+  while (first < plans.size()) {
+    size_t last = first, keys = 0, bytes = 0;
+    do {
+      keys += KeysOf(plans[last].second);
+      bytes += BytesOf(plans[last].second);
+      ++last;
+    } while (last < plans.size() && keys + KeysOf(plans[last].second) <= limits::kTransactionKeys &&
+             bytes + BytesOf(plans[last].second) <= kTogetherBytes);
+    const absl::Status status = CommitTogether(plans, first, last);
+    if (!status.ok()) {
+      for (size_t i = first; i < plans.size(); ++i) Forget(plans[i].first);
+      return Annotate(status, "storing entries");
+    }
+    first = last;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EntryCache::CommitTogether(const Plans& plans, size_t first, size_t last) {
+  Transaction transaction;
+  for (size_t i = first; i < last; ++i) {
+    const auto& [uid, plan] = plans[i];
+    PERIGEE_ASSIGN_OR_RETURN(const Stored* stored, Of(uid));
+    transaction.compares.push_back({keys::EntriesHead(uid), stored->head_revision});
+    transaction.puts.push_back({keys::EntriesHead(uid), CanonicalBytes(plan.head)});
+    for (const auto& put : plan.puts)
+      transaction.puts.push_back({keys::Entry(uid, put.entry().key()), CanonicalBytes(put)});
+    for (const auto& key : plan.deletes) transaction.deletes.push_back(keys::Entry(uid, key));
+  }
+  PERIGEE_FAILPOINT("controllers.entries.before_commit");
+  PERIGEE_ASSIGN_OR_RETURN(const int64_t revision, store_.Commit(std::move(transaction)));
+  for (size_t i = first; i < last; ++i)
+    Take(plans[i].second, revision, satellites_.find(plans[i].first)->second);
+  PERIGEE_FAILPOINT("controllers.entries.after_commit");
+  return absl::OkStatus();
+}
+
+void EntryCache::Take(const EntriesPlan& plan, int64_t revision, Stored& stored) {
+  for (const auto& key : plan.deletes) stored.entries.erase(key);
+  for (const auto& put : plan.puts) stored.entries[put.entry().key()] = InfoOf(put);
+  stored.sequence = plan.head.sequence();
+  stored.head_revision = revision;
+}
+
+absl::Status EntryCache::Drop(std::string_view satellite_uid) {
+  Forget(satellite_uid);
+  while (true) {
+    PERIGEE_ASSIGN_OR_RETURN(const Page page,
+                             store_.List(keys::EntriesOf(satellite_uid), limits::kTransactionKeys, ""));
+    if (page.records.empty()) return absl::OkStatus();
+    Transaction transaction;
+    for (const Record& record : page.records) transaction.deletes.push_back(record.key);
+    PERIGEE_FAILPOINT("controllers.entries.before_drop");
+    PERIGEE_RETURN_IF_ERROR(store_.Commit(std::move(transaction)));
+  }
+}
+
+void EntryCache::Forget(std::string_view satellite_uid) {
+  if (auto it = satellites_.find(satellite_uid); it != satellites_.end()) satellites_.erase(it);
+}
+
+absl::StatusOr<std::vector<std::string>> EntryCache::Holders() {
+  std::vector<std::string> uids;
+  std::string after;
+  while (true) {
+    // The first key of each satellite only: on to what follows all of its keys.
+    PERIGEE_ASSIGN_OR_RETURN(const Page page, store_.List(keys::kEntriesPrefix, 1, after));
+    if (page.records.empty()) return uids;
+    const auto uid = keys::HolderOf(page.records[0].key);
+    if (!uid.has_value()) return absl::DataLossError(absl::StrCat("unexpected key ", page.records[0].key));
+    uids.push_back(*uid);
+    after = absl::StrCat(keys::EntriesOf(*uid), "\xff");
+  }
+}
+
+}  // namespace perigee::control

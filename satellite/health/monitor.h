@@ -1,0 +1,42 @@
+// Probes all replicas of this satellite from one thread ("health"): hundreds of
+// probes at once cost descriptors, not threads; exec probes are at most
+// kExecProbesAtOnce at a time, the others wait their turn.
+//
+//   HealthMonitor monitor(SystemClock(), [&] { loop.Wake(); });
+//   monitor.Watch(id, run, *ProbesOf(task, ports, address, env));
+//   for (auto& [id, view] : monitor.Views()) ...
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "satellite/health/probe_state.h"
+#include "shared/base/clock.h"
+
+namespace perigee::satellite {
+
+inline constexpr int kExecProbesAtOnce = 16;
+
+// Thread-safe.
+class HealthMonitor {
+ public:
+  // `changed` is called on the monitor's thread, with no lock held, after a view has changed.
+  HealthMonitor(const Clock& clock, std::function<void()> changed);
+  ~HealthMonitor();
+  HealthMonitor(const HealthMonitor&) = delete;
+  HealthMonitor& operator=(const HealthMonitor&) = delete;
+
+  // Begins anew when `run` is another one than before; the same run is left alone.
+  void Watch(const std::string& id, const std::string& run, ProbeSpecs specs);
+  void Forget(const std::string& id);
+  // Keyed by replica id; only runs that are watched.
+  std::map<std::string, HealthView> Views() const;
+
+ private:
+  class Loop;
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace perigee::satellite

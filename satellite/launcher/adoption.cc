@@ -1,0 +1,163 @@
+// How the launcher learns what is there: at its beginning, and when something changes.
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "satellite/launcher/launcher.h"
+#include "satellite/launcher/leftovers.h"
+#include "satellite/shim/descendants.h"
+#include "satellite/shim/oom_file.h"
+#include "shared/base/clock.h"
+#include "shared/base/failpoint.h"
+#include "shared/base/status.h"
+
+namespace perigee::satellite {
+namespace {
+
+constexpr absl::Duration kEndTimeout = absl::Seconds(10);
+constexpr uint64_t kOomFileBytes = 4096;
+
+void Say(const std::string& id, std::string_view what) {
+  std::fprintf(stderr, "perigee-launcher: replica %s: %.*s\n", id.c_str(), static_cast<int>(what.size()),
+               what.data());
+}
+
+}  // namespace
+
+void Launcher::AdoptAll() {
+  const auto names = ListDirectory(config_.runtime_dir + "/replicas");
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    if (IsReplicaId(name)) AdoptOne(name);
+  }
+  std::set<std::string> known;
+  for (const auto& [id, replica] : replicas_) known.insert(id);
+  cgroups_.Sweep(known);
+}
+
+void Launcher::AdoptOne(const std::string& id) {
+  const ReplicaDirectory directory = DirectoryOf(id);
+  auto footing = directory.ReadFooting();
+  const auto state = directory.ReadState();
+  const bool lives = absl::IsUnavailable(directory.TakeLock().status());
+  const bool of_this_boot = footing.ok() && footing->id == id && footing->boot_id == boot_id_;
+  // Without a footing nothing else was made; with one of an earlier boot, or without a state, nothing is left of it.
+  if (!lives && (!of_this_boot || !state.ok())) {
+    Say(id, "clearing away what an earlier start left");
+    const absl::Status discarded = Discard(directory, footing.ok() ? *footing : Footing{});
+    if (!discarded.ok()) Say(id, std::string(discarded.message()));
+    return;
+  }
+  if (!footing.ok()) {
+    Say(id, "its shim lives, but what the launcher wrote about it is gone; left alone");
+    return;
+  }
+  Replica& replica = Track(directory, *std::move(footing));
+  Refresh(replica);
+  Say(id, lives ? "adopted" : "its shim is gone");
+}
+
+// The state as it is now, and the shim's end if that has come unseen.
+void Launcher::Refresh(Replica& replica) {
+  auto state = replica.directory.ReadState();
+  if (state.ok() && !(*state == replica.state)) {
+    const bool reported_only =
+        state->phase == replica.state.phase && state->lease_expired == replica.state.lease_expired;
+    if (!reported_only) replica.told = false;
+    replica.state = *std::move(state);
+  }
+  if (replica.state.shim.pid == 0) replica.state.shim = FindShim(replica.directory.path());
+  if (!replica.shim.valid()) {
+    if (auto handle = OpenProcess(replica.state.shim); handle.ok()) replica.shim = *std::move(handle);
+  }
+  // Between its fork and its first state only the lock tells of a shim.
+  const bool lives = replica.state.shim.pid > 0 ? IsAlive(replica.state.shim)
+                                                : absl::IsUnavailable(replica.directory.TakeLock().status());
+  if (lives) return;
+  replica.shim = Fd();
+  if (replica.state.phase == Phase::kExited) return;
+  // It may have ended after writing how its process did.
+  if (auto last = replica.directory.ReadState(); last.ok() && last->phase == Phase::kExited) {
+    replica.state = *std::move(last);
+    replica.told = false;
+    return;
+  }
+  Settle(replica);
+}
+
+// A shim that died leaves its process without anybody to read its output or its exit. It cannot be
+// adopted; it is ended, and that is told as what it is.
+void Launcher::Settle(Replica& replica) {
+  const absl::Status ended = EndLeftovers(replica.footing.cgroups, replica.state.child, kEndTimeout);
+  if (!ended.ok()) Say(replica.footing.id, std::string(ended.message()));
+  State& state = replica.state;
+  const bool began = state.child.pid > 0;
+  state.exit = Exit{began ? Exit::Kind::kLost : Exit::Kind::kNotStarted, 0,
+                    "the replica's shim was killed or could not begin: see the launcher's output"};
+  state.phase = Phase::kExited;
+  state.exited_at = SystemClock().Now();
+  const auto oom = ReadFile(replica.footing.cgroups.oom_file, kOomFileBytes);
+  state.oom = oom.ok() && CountOomKills(*oom) > 0;
+  replica.told = false;
+  const absl::Status written = replica.directory.WriteState(state);
+  if (!written.ok()) Say(replica.footing.id, std::string(written.message()));
+}
+
+absl::Status Launcher::EndShim(Replica& replica) {
+  if (replica.state.shim.pid == 0) replica.state.shim = FindShim(replica.directory.path());
+  // Between its fork and its first state only the lock tells of a shim.
+  if (replica.state.shim.pid == 0 && absl::IsUnavailable(replica.directory.TakeLock().status())) {
+    return absl::UnavailableError("the replica's shim has only just been started: try again");
+  }
+  if (!IsAlive(replica.state.shim)) return absl::OkStatus();
+  const auto asked = replica.directory.Ask({{"op", control::kShutdown}, {"force", "1"}});
+  if (asked.ok() && AwaitEnds({replica.state.shim}, kEndTimeout)) return absl::OkStatus();
+  Say(replica.footing.id, "its shim does not end when asked: killed");
+  if (auto handle = OpenProcess(replica.state.shim); handle.ok()) {
+    KillAll({replica.state.shim});
+    if (!AwaitEnds({replica.state.shim}, kEndTimeout)) {
+      return absl::DeadlineExceededError("the replica's shim does not end although killed");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Launcher::Discard(const ReplicaDirectory& directory, const Footing& footing) const {
+  const auto state = directory.ReadState();
+  const ProcessIdentity child = state.ok() ? state->child : ProcessIdentity();
+  PERIGEE_RETURN_IF_ERROR(EndLeftovers(footing.cgroups, child, kEndTimeout));
+  PERIGEE_RETURN_IF_ERROR(Cgroups::RemoveEmpty(footing.cgroups));
+  const std::string id = directory.path().substr(directory.path().rfind('/') + 1);
+  PERIGEE_RETURN_IF_ERROR(RemoveTree(WorkdirOf(id)));
+  PERIGEE_FAILPOINT("launcher.remove.before_directory");
+  return RemoveTree(directory.path());
+}
+
+void Launcher::ReadWatches() {
+  char events[16 << 10];
+  while (read(inotify_.get(), events, sizeof events) > 0) {
+  }
+}
+
+std::vector<int> Launcher::WatchDescriptors() const {
+  std::vector<int> descriptors = {inotify_.get()};
+  for (const auto& [id, replica] : replicas_) {
+    if (replica.shim.valid()) descriptors.push_back(replica.shim.get());
+  }
+  return descriptors;
+}
+
+std::vector<Observed> Launcher::TakeChanges() {
+  ReadWatches();
+  std::vector<Observed> changes;
+  for (auto& [id, replica] : replicas_) {
+    Refresh(replica);
+    if (replica.told) continue;
+    replica.told = true;
+    changes.push_back(ObservedOf(replica));
+  }
+  return changes;
+}
+
+}  // namespace perigee::satellite

@@ -1,0 +1,102 @@
+// The launcher's verbs, without its socket (server.h): the only part of a
+// satellite that has privileges. It owns R (0711), R/replicas/<id> (0700) and R/work/<id>, the working
+// directory of a replica that names none.
+//
+// Invariants: what it makes is written down before it is made; whatever instant
+// it dies at, Open of its successor adopts what lives and clears away the rest;
+// it believes a process id only with boot id and start time; its own end touches
+// no replica. Not thread-safe: one thread, also because it forks.
+//
+//   PERIGEE_ASSIGN_OR_RETURN(auto launcher, Launcher::Open(config));
+//   PERIGEE_ASSIGN_OR_RETURN(Observed now, launcher->Start(run));
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "satellite/launcher/cgroups.h"
+#include "satellite/launcher/protocol.h"
+#include "satellite/launcher/replica_directory.h"
+#include "satellite/launcher/uid_range.h"
+#include "satellite/shim/protocol.h"
+#include "shared/base/files.h"
+
+namespace perigee::satellite {
+
+class Launcher {
+ public:
+  struct Config {
+    std::string runtime_dir;
+    std::string shim;        // the program
+    int64_t agent_uid = -1;  // whose the log directories are
+    int64_t agent_gid = -1;
+    UidRange uids;
+    std::string cgroup_root;  // as Cgroups::Config::root
+  };
+
+  ~Launcher();  // takes away what is empty of its cgroups; touches no replica
+  // Takes the runtime directory (ALREADY_EXISTS when another launcher has it) and adopts what is in it.
+  static absl::StatusOr<std::unique_ptr<Launcher>> Open(Config config);
+
+  absl::StatusOr<Observed> Start(const Run& run);
+  absl::Status Signal(const std::string& id, int signal);
+  absl::Status Stop(const std::string& id);
+  std::vector<Observed> Adopt();
+  absl::Status Limit(const std::string& id, const LimitChange& change);
+  absl::Status Remove(const std::string& id, bool force);
+
+  // Descriptors that are readable when something may have changed; -1s are left out.
+  std::vector<int> WatchDescriptors() const;
+  // Replicas that changed since they were last told here. Call it after each verb too: verbs see
+  // changes on their way, and only some are in their answers.
+  std::vector<Observed> TakeChanges();
+
+ private:
+  struct Replica {
+    ReplicaDirectory directory;
+    Footing footing;
+    State state;     // as last read
+    Fd shim;         // pidfd; invalid while it is not known or dead
+    int watch = -1;  // of inotify
+    bool told = true;
+  };
+
+  explicit Launcher(Config config) : config_(std::move(config)) {}
+  absl::Status TakeRuntimeDirectory();
+  void AdoptAll();
+  void AdoptOne(const std::string& id);
+  ReplicaDirectory DirectoryOf(const std::string& id) const;
+  Replica& Track(const ReplicaDirectory& directory, Footing footing);
+
+  absl::StatusOr<Footing> PlanFooting(const Run& run);
+  absl::Status Establish(const Run& run, const ReplicaDirectory& directory, Footing& footing);
+  absl::Status MakeWorkdir(const std::string& path, const Footing& footing) const;
+  std::string WorkdirOf(const std::string& id) const { return config_.runtime_dir + "/work/" + id; }
+  absl::Status Spawn(const Run& run, Replica& replica);
+  void AwaitVerdict(Replica& replica);
+
+  void ReadWatches();
+  void Refresh(Replica& replica);
+  void Settle(Replica& replica);
+  absl::Status EndShim(Replica& replica);
+  absl::Status Discard(const ReplicaDirectory& directory, const Footing& footing) const;
+  absl::StatusOr<Replica*> Find(const std::string& id);
+  static Observed ObservedOf(const Replica& replica);
+  std::set<int64_t> UidsTaken() const;
+
+  const Config config_;
+  bool own_uids_ = false;
+  std::string boot_id_;
+  Fd lock_;
+  Fd inotify_;
+  Cgroups cgroups_;
+  std::map<std::string, Replica> replicas_;
+};
+
+}  // namespace perigee::satellite

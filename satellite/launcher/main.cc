@@ -1,0 +1,143 @@
+// perigee-launcher: see launcher.h. It reads no configuration file and no environment.
+#include <pwd.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdio>
+
+#include "absl/strings/numbers.h"
+#include "satellite/launcher/launcher.h"
+#include "satellite/launcher/server.h"
+#include "shared/base/status.h"
+
+namespace perigee::satellite {
+namespace {
+
+constexpr char kUsage[] =
+    "usage: perigee-launcher --runtime-dir DIRECTORY --agent-uid UID [options]\n"
+    "\n"
+    "Starts, signals, limits and removes the processes of a satellite's replicas, on the\n"
+    "word of the agent. Its own end touches none of them.\n"
+    "\n"
+    "  --runtime-dir DIRECTORY   on a file system that a reboot empties, as /run/perigee\n"
+    "  --agent-uid UID           the user of perigee-satellite; besides root nobody else is heard\n"
+    "  --uid-range FIRST-LAST    users for replicas, one each (700000-765535)\n"
+    "  --no-own-uid              replicas run as the launcher's own user, without privileges\n"
+    "  --cgroup-root PATH|none   in each cgroup hierarchy, instead of the launcher's own place\n"
+    "  --shim PROGRAM            perigee-shim, when it is not beside this program\n";
+
+struct Options {
+  Launcher::Config launcher;
+  bool help = false;
+};
+
+std::string BesideThisProgram(const std::string& name) {
+  char path[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  if (length <= 0) return name;
+  const std::string self(path, static_cast<size_t>(length));
+  return self.substr(0, self.rfind('/') + 1) + name;
+}
+
+absl::Status Set(Launcher::Config& config, const std::string& flag, const std::string& value) {
+  if (flag == "--runtime-dir") {
+    config.runtime_dir = value;
+  } else if (flag == "--agent-uid") {
+    uint32_t uid = 0;
+    if (!absl::SimpleAtoi(value, &uid))
+      return absl::InvalidArgumentError("--agent-uid: a user's number, as 990");
+    config.agent_uid = uid;
+  } else if (flag == "--uid-range") {
+    PERIGEE_ASSIGN_OR_RETURN(config.uids, ParseUidRange(value));
+  } else if (flag == "--cgroup-root") {
+    if (value != "none" && (!IsNormalAbsolutePath(value) || value == "/")) {
+      return absl::InvalidArgumentError("--cgroup-root: an absolute path without . and .., or none");
+    }
+    config.cgroup_root = value;
+  } else if (flag == "--shim") {
+    if (!IsNormalAbsolutePath(value)) return absl::InvalidArgumentError("--shim: an absolute path");
+    config.shim = value;
+  } else {
+    return absl::InvalidArgumentError("unknown option " + flag);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Options> ParseOptions(std::vector<std::string> arguments) {
+  Options options;
+  options.launcher.shim = BesideThisProgram("perigee-shim");
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string flag = arguments[i];
+    if (flag == "--help") {
+      options.help = true;
+      return options;
+    }
+    if (flag == "--no-own-uid") {
+      options.launcher.uids.count = 0;
+      continue;
+    }
+    const size_t equals = flag.find('=');
+    std::string value;
+    if (equals != std::string::npos) {
+      value = flag.substr(equals + 1);
+      flag.resize(equals);
+    } else if (i + 1 < arguments.size()) {
+      value = arguments[++i];
+    } else {
+      return absl::InvalidArgumentError("unknown option, or one without its value: " + flag);
+    }
+    PERIGEE_RETURN_IF_ERROR(Set(options.launcher, flag, value));
+  }
+  if (options.launcher.runtime_dir.empty()) return absl::InvalidArgumentError("--runtime-dir is missing");
+  if (options.launcher.agent_uid < 0) return absl::InvalidArgumentError("--agent-uid is missing");
+  const passwd* const agent = getpwuid(static_cast<uid_t>(options.launcher.agent_uid));
+  options.launcher.agent_gid = agent != nullptr ? agent->pw_gid : options.launcher.agent_uid;
+  return options;
+}
+
+// SIGTERM and SIGINT as a descriptor; SIGPIPE comes as an error where it belongs.
+absl::StatusOr<Fd> StopSignals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  Fd descriptor(signalfd(-1, &set, SFD_CLOEXEC));
+  if (!descriptor.valid()) return ErrnoStatus(errno, "waiting for signals");
+  return descriptor;
+}
+
+absl::Status ServeUntilStopped(const Options& options) {
+  PERIGEE_ASSIGN_OR_RETURN(const Fd stop, StopSignals());
+  PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<Launcher> launcher, Launcher::Open(options.launcher));
+  LauncherServer server({.runtime_dir = options.launcher.runtime_dir,
+                         .agent_uid = options.launcher.agent_uid,
+                         .stop = stop.get()},
+                        *launcher);
+  PERIGEE_RETURN_IF_ERROR(server.Listen());
+  std::fprintf(stderr, "perigee-launcher: serving %s\n", options.launcher.runtime_dir.c_str());
+  return server.Serve();
+}
+
+}  // namespace
+}  // namespace perigee::satellite
+
+int main(int argc, char** argv) {
+  using perigee::satellite::kUsage;
+  const auto options = perigee::satellite::ParseOptions({argv + 1, argv + argc});
+  if (!options.ok()) {
+    std::fprintf(stderr, "perigee-launcher: %s\n%s", std::string(options.status().message()).c_str(), kUsage);
+    return 2;
+  }
+  if (options->help) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  const absl::Status status = perigee::satellite::ServeUntilStopped(*options);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "perigee-launcher: %s\n", std::string(status.message()).c_str());
+  return 1;
+}

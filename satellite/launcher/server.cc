@@ -1,0 +1,156 @@
+#include "satellite/launcher/server.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "satellite/launcher/protocol.h"
+#include "satellite/shim/fields.h"
+#include "shared/base/status.h"
+#include "shared/base/unix_socket.h"
+
+namespace perigee::satellite {
+namespace {
+
+constexpr size_t kMostConnections = 16;
+constexpr absl::Duration kSendTimeout = absl::Seconds(1);
+
+absl::StatusOr<LimitChange> ChangeOf(const Record& request) {
+  LimitChange change;
+  const bool limits =
+      request.contains("memory_bytes") || request.contains("cpu_millis") || request.contains("pids");
+  if (limits) {
+    // As a run with these limits: one place says what is allowed.
+    PERIGEE_ASSIGN_OR_RETURN(const Run run, DecodeRun(request));
+    PERIGEE_RETURN_IF_ERROR(ValidateLimits(run.limits));
+    change.limits = run.limits;
+  }
+  if (request.contains("lease")) {
+    PERIGEE_ASSIGN_OR_RETURN(const std::optional<absl::Duration> lease,
+                             DecodeLease(TextField(request, "lease")));
+    change.lease = lease;
+  }
+  return change;
+}
+
+absl::Status CarrySignal(Launcher& launcher, const std::string& id, const Record& request) {
+  if (FlagField(request, "stop")) return launcher.Stop(id);
+  PERIGEE_ASSIGN_OR_RETURN(const int64_t signal, NumberField(request, "signal", 0));
+  if (signal < 1 || signal > 64) return absl::InvalidArgumentError("signal: 1 to 64");
+  return launcher.Signal(id, static_cast<int>(signal));
+}
+
+}  // namespace
+
+absl::Status LauncherServer::Listen() {
+  const std::string path = config_.runtime_dir + "/" + kLauncherSocket;
+  // The directory is ours (Launcher::Open), so whoever still seems to listen is what a crashed launcher had forked.
+  PERIGEE_RETURN_IF_ERROR(RemoveFile(path));
+  PERIGEE_ASSIGN_OR_RETURN(listener_, ListenUnix(path, 0600));
+  if (geteuid() == 0 && config_.agent_uid > 0 &&
+      lchown(path.c_str(), static_cast<uid_t>(config_.agent_uid), static_cast<gid_t>(-1)) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("giving ", path, " to the agent's user"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LauncherServer::Serve() {
+  while (true) {
+    std::vector<pollfd> waits = {{config_.stop, POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+    for (const Fd& connection : connections_) waits.push_back({connection.get(), POLLIN, 0});
+    const size_t watches = waits.size();
+    for (const int descriptor : launcher_.WatchDescriptors()) waits.push_back({descriptor, POLLIN, 0});
+    if (poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return ErrnoStatus(errno, "waiting");
+    if (waits[0].revents != 0) return absl::OkStatus();
+    bool asked = false;
+    for (size_t i = connections_.size(); i-- > 0;) {
+      if (waits[2 + i].revents == 0) continue;
+      asked = true;
+      if (Handle(connections_[i].get())) continue;
+      connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    bool changed = asked;
+    for (size_t i = watches; i < waits.size(); ++i) changed = changed || waits[i].revents != 0;
+    if (changed) TellChanges();
+    if (waits[1].revents != 0) Accept();
+  }
+}
+
+void LauncherServer::Accept() {
+  auto connection = AcceptUnix(listener_.get());
+  if (!connection.ok()) return;
+  const auto peer = PeerOf(connection->get());
+  if (!peer.ok()) return;
+  if (peer->uid != 0 && static_cast<int64_t>(peer->uid) != config_.agent_uid) {
+    std::fprintf(
+        stderr,
+        "perigee-launcher: refused process %d of user %u: only the agent's user %lld and root are heard\n",
+        peer->pid, peer->uid, static_cast<long long>(config_.agent_uid));
+    return;
+  }
+  if (connections_.size() >= kMostConnections) connections_.erase(connections_.begin());
+  connections_.push_back(*std::move(connection));
+}
+
+bool LauncherServer::Handle(int socket) {
+  const auto packet = ReceivePacket(socket, absl::ZeroDuration());
+  if (!packet.ok()) return absl::IsDeadlineExceeded(packet.status());
+  const auto request = DecodeRecord(*packet);
+  Record answer;
+  if (request.ok()) {
+    answer = Answer(*request);
+  } else {
+    PutStatus(request.status(), answer);
+  }
+  return SendPacket(socket, EncodeRecord(answer), kSendTimeout).ok();
+}
+
+Record LauncherServer::Answer(const Record& request) {
+  Record answer;
+  const absl::Status done = Carry(request, answer);
+  if (!done.ok()) answer.clear();
+  PutStatus(done, answer);
+  answer["seq"] = TextField(request, "seq");
+  return answer;
+}
+
+absl::Status LauncherServer::Carry(const Record& request, Record& answer) {
+  const std::string name = TextField(request, "verb");
+  const std::string id = TextField(request, "id");
+  if (name == verb::kStart) {
+    PERIGEE_ASSIGN_OR_RETURN(const Run run, DecodeRun(request));
+    PERIGEE_ASSIGN_OR_RETURN(const Observed observed, launcher_.Start(run));
+    answer = EncodeObserved(observed);
+    return absl::OkStatus();
+  }
+  if (name == verb::kAdopt) {
+    std::vector<std::string> replicas;
+    for (const Observed& observed : launcher_.Adopt())
+      replicas.push_back(EncodeRecord(EncodeObserved(observed)));
+    PutList(answer, "replicas", replicas);
+    return absl::OkStatus();
+  }
+  if (!IsReplicaId(id)) return absl::InvalidArgumentError("id: 1 to 64 of a-z, 0-9 and -");
+  if (name == verb::kSignal) return CarrySignal(launcher_, id, request);
+  if (name == verb::kRemove) return launcher_.Remove(id, FlagField(request, "force"));
+  if (name == verb::kLimit) {
+    PERIGEE_ASSIGN_OR_RETURN(const LimitChange change, ChangeOf(request));
+    return launcher_.Limit(id, change);
+  }
+  return absl::UnimplementedError(absl::StrCat("this launcher does not know the verb ", name));
+}
+
+void LauncherServer::TellChanges() {
+  for (const Observed& observed : launcher_.TakeChanges()) {
+    Record event = EncodeObserved(observed);
+    event["event"] = "changed";
+    const std::string packet = EncodeRecord(event);
+    std::erase_if(connections_, [&](const Fd& connection) {
+      return !SendPacket(connection.get(), packet, absl::ZeroDuration()).ok();
+    });
+  }
+}
+
+}  // namespace perigee::satellite

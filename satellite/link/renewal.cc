@@ -1,0 +1,126 @@
+#include "satellite/link/renewal.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <utility>
+
+#include "proto/perigee/v1/satellite.grpc.pb.h"
+#include "satellite/link/certificate_request.h"
+#include "satellite/link/network.h"
+#include "satellite/link/reconnect.h"
+#include "shared/base/sha256.h"
+#include "shared/base/status.h"
+#include "shared/pki/identity_file.h"
+#include "shared/pki/verify.h"
+#include "shared/resource/reasons.h"
+#include "shared/rpc/https_client.h"
+#include "shared/rpc/status_conversion.h"
+#include "shared/session/moment.h"
+
+namespace perigee::satellite {
+namespace {
+
+constexpr absl::Duration kRenewTimeout = absl::Seconds(15);
+
+absl::StatusOr<HttpsClient> ClientFor(const IdentityStore& store, const std::string& endpoint,
+                                      absl::Time at) {
+  PERIGEE_ASSIGN_OR_RETURN(SatelliteIdentity identity, store.Read());
+  return HttpsClient::New({.base_url = endpoint, .roots_pem = identity.root_certificates, .verify_at = at});
+}
+
+}  // namespace
+
+Renewer::Renewer(Config config, Hooks hooks, const Clock& clock)
+    : config_(std::move(config)),
+      hooks_(std::move(hooks)),
+      clock_(clock),
+      job_({.thread_name = "renew", .interval = config_.interval}, [this] { Body(); }) {}
+
+void Renewer::Body() {
+  if (absl::FromChrono(clock_.SinceBoot()) < quiet_until_) return;
+  absl::StatusOr<Identity> identity = LoadIdentity(config_.store.PemPath());
+  if (!identity.ok()) return hooks_.failed(identity.status());
+  const Certificate& leaf = identity->chain.front();
+  const absl::Time now = VerificationTime(clock_.Now(), hooks_.time_floor());
+  const std::shared_ptr<grpc::Channel> channel = hooks_.live_channel();
+  const bool expired = now >= leaf.NotAfter();
+  if (channel == nullptr ? !expired || !MayReach(config_.https_endpoint.substr(sizeof("https://") - 1))
+                         : !RenewalDue(leaf.NotBefore(), leaf.NotAfter(), now)) {
+    return;
+  }
+  absl::StatusOr<std::string> request = MakeRequestDer(identity->key);
+  if (!request.ok()) return hooks_.failed(request.status());
+  absl::StatusOr<std::string> chain =
+      channel != nullptr ? AskOverLink(*request, *channel) : AskOverHttps(*request);
+  absl::Status status = chain.status();
+  if (status.ok()) {
+    status = TakeUp(*chain, channel != nullptr ? reason::kCertificateRenewed : reason::kRecovered);
+  }
+  if (!status.ok())
+    hooks_.failed(Annotate(status, channel != nullptr ? "renewing the certificate" : "recovering"));
+}
+
+absl::StatusOr<std::string> Renewer::AskOverLink(const std::string& request, grpc::Channel& channel) {
+  auto stub = v1::SatelliteService::NewStub(std::shared_ptr<grpc::Channel>(&channel, [](grpc::Channel*) {}));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoSeconds(kRenewTimeout));
+  v1::RenewRequest ask;
+  ask.set_certificate_request(request);
+  v1::RenewResponse answer;
+  PERIGEE_RETURN_IF_ERROR(FromGrpc(stub->Renew(&context, ask, &answer)));
+  return answer.certificate_chain();
+}
+
+absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request) {
+  const absl::Time now = VerificationTime(clock_.Now(), hooks_.time_floor());
+  PERIGEE_ASSIGN_OR_RETURN(HttpsClient client, ClientFor(config_.store, config_.https_endpoint, now));
+  PERIGEE_ASSIGN_OR_RETURN(HttpsResponse nonce_answer, client.Get("/recover/v1/nonce"));
+  v1::RecoverRequest body;
+  if (nonce_answer.status != 200 ||
+      !google::protobuf::util::JsonStringToMessage(nonce_answer.body, &body).ok() || body.nonce().empty()) {
+    return absl::UnavailableError(absl::StrCat("no nonce to recover with: HTTP ", nonce_answer.status));
+  }
+  PERIGEE_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(config_.store.PemPath()));
+  std::string signed_bytes = "perigee-recover-v1";
+  signed_bytes.push_back('\0');
+  absl::StrAppend(&signed_bytes, Sha256(request), body.nonce());
+  PERIGEE_ASSIGN_OR_RETURN(std::string signature, identity.key.Sign(signed_bytes));
+  body.set_certificate(BundleToPem(identity.chain));
+  body.set_certificate_request(request);
+  *body.mutable_at() = ToTimestamp(now);
+  body.set_signature(signature);
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(body, &json).ok())
+    return absl::InternalError("RecoverRequest");
+  PERIGEE_ASSIGN_OR_RETURN(HttpsResponse response, client.Post("/recover/v1", json));
+  v1::EnrollResponse answer;
+  google::protobuf::util::JsonParseOptions lenient;
+  lenient.ignore_unknown_fields = true;
+  if (response.status != 200 ||
+      !google::protobuf::util::JsonStringToMessage(response.body, &answer, lenient).ok()) {
+    return absl::PermissionDeniedError(absl::StrCat("the control plane refused: HTTP ", response.status));
+  }
+  if (answer.phase() != "Approved") {
+    return absl::UnavailableError(
+        absl::StrCat("the control plane says ", answer.phase(), ": ", answer.reason()));
+  }
+  return answer.certificate_chain();
+}
+
+absl::Status Renewer::TakeUp(const std::string& chain_pem, std::string_view reason) {
+  PERIGEE_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(config_.store.PemPath()));
+  PERIGEE_ASSIGN_OR_RETURN(std::vector<Certificate> chain, Certificate::BundleFromPem(chain_pem));
+  // Same key, same name: else the next handshake would fail, and the old certificate is the only way back.
+  if (!(chain.front().Key() == identity.key.Public()))
+    return absl::DataLossError("the new certificate has another key");
+  if (chain.front().Uri().value_or("") != identity.chain.front().Uri().value_or("")) {
+    return absl::DataLossError("the new certificate has another name");
+  }
+  identity.chain = std::move(chain);
+  PERIGEE_RETURN_IF_ERROR(config_.store.ReplacePem(IdentityToPem(identity)));
+  quiet_until_ = absl::FromChrono(clock_.SinceBoot()) + config_.after_success;
+  hooks_.renewed(reason, identity.chain.front().NotAfter());
+  return absl::OkStatus();
+}
+
+}  // namespace perigee::satellite

@@ -1,0 +1,55 @@
+// Keeps the certificate fresh, on a thread of its own ("renew"): asks for a new
+// one over the live link after a third of its life, and recovers an expired one
+// over HTTPS by a request signed with its key. The key stays; key and chain are
+// replaced on disk in one rename before anybody hears of it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <grpcpp/channel.h>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "satellite/state/identity.h"
+#include "shared/base/clock.h"
+#include "shared/base/job.h"
+#include "shared/base/random.h"
+
+namespace perigee::satellite {
+
+class Renewer {
+ public:
+  struct Config {
+    IdentityStore store;
+    std::string https_endpoint;
+    absl::Duration interval = absl::Seconds(30);
+    absl::Duration after_success =
+        absl::Minutes(10);  // a clock that is wrong must not mean a certificate each time
+  };
+  // Called on the thread "renew".
+  struct Hooks {
+    std::function<std::shared_ptr<grpc::Channel>()> live_channel;  // null while the link is down
+    std::function<absl::Time()> time_floor;
+    std::function<void(std::string_view reason, absl::Time not_after)> renewed;
+    std::function<void(const absl::Status&)> failed;
+  };
+
+  Renewer(Config config, Hooks hooks, const Clock& clock);
+  void Wake() { job_.Wake(); }
+
+ private:
+  void Body();
+  absl::StatusOr<std::string> AskOverLink(const std::string& request, grpc::Channel& channel);
+  absl::StatusOr<std::string> AskOverHttps(const std::string& request);
+  absl::Status TakeUp(const std::string& chain_pem, std::string_view reason);
+
+  const Config config_;
+  const Hooks hooks_;
+  const Clock& clock_;
+  absl::Duration quiet_until_ = absl::ZeroDuration();  // CLOCK_BOOTTIME; of the job's thread
+  BackgroundJob job_;
+};
+
+}  // namespace perigee::satellite

@@ -1,0 +1,31 @@
+// The process of a run, from fork to exec. Between the two it waits until its
+// identity has been written down, so that no program ever runs unrecorded.
+//
+//   PERIGEE_ASSIGN_OR_RETURN(Child child, ForkChild(spec, directory));
+//   ... write child.identity into the state ...
+//   absl::StatusOr<std::optional<Exit>> failed = LetExec(child);
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "satellite/shim/protocol.h"
+#include "shared/base/files.h"
+#include "shared/base/process.h"
+
+namespace perigee::satellite {
+
+struct Child {
+  ProcessIdentity identity;
+  Fd out;  // reading ends, non-blocking
+  Fd err;
+  Fd go;       // closing or writing lets it go on
+  Fd verdict;  // ends without a byte when the program runs
+};
+
+absl::StatusOr<Child> ForkChild(const Spec& spec, const std::string& directory);
+// Nothing when the program runs; else why it does not (Exit::Kind::kNotStarted).
+std::optional<Exit> LetExec(Child& child);
+
+}  // namespace perigee::satellite

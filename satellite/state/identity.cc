@@ -1,0 +1,104 @@
+#include "satellite/state/identity.h"
+
+#include "shared/base/failpoint.h"
+#include "shared/base/files.h"
+#include "shared/base/limits.h"
+#include "shared/base/record.h"
+#include "shared/base/status.h"
+
+namespace perigee::satellite {
+namespace {
+
+constexpr uint64_t kFileLimit = limits::kHttpBodyBytes;
+
+absl::StatusOr<Record> ReadRecordFile(const std::string& path) {
+  PERIGEE_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path, kFileLimit));
+  absl::StatusOr<Record> record = DecodeRecord(bytes);
+  if (!record.ok()) {
+    return absl::DataLossError(absl::StrCat(path, " is damaged (", record.status().message(),
+                                            "); restore it, or enrol this host again"));
+  }
+  return record;
+}
+
+std::string Field(const Record& record, const std::string& name) {
+  auto it = record.find(name);
+  return it == record.end() ? std::string() : it->second;
+}
+
+}  // namespace
+
+absl::StatusOr<SatelliteIdentity> IdentityStore::Read() const {
+  PERIGEE_ASSIGN_OR_RETURN(Record record, ReadRecordFile(dir_ + "/satellite"));
+  SatelliteIdentity identity;
+  identity.uid = Field(record, "uid");
+  identity.name = Field(record, "name");
+  identity.site = Field(record, "site");
+  identity.sealing_key = Field(record, "sealing_key");
+  identity.sealing_certificate = Field(record, "sealing_certificate");
+  identity.grpc_endpoint = Field(record, "grpc_endpoint");
+  identity.https_endpoint = Field(record, "https_endpoint");
+  auto keys = DecodeList(Field(record, "delivery_keys"));
+  if (!keys.ok() || identity.uid.empty()) {
+    return absl::DataLossError(
+        absl::StrCat(dir_, "/satellite is damaged; restore it, or enrol this host again"));
+  }
+  identity.delivery_keys = *std::move(keys);
+  PERIGEE_ASSIGN_OR_RETURN(identity.pem, ReadFile(PemPath(), kFileLimit));
+  PERIGEE_ASSIGN_OR_RETURN(identity.root_certificates, ReadFile(RootsPath(), kFileLimit));
+  return identity;
+}
+
+absl::Status IdentityStore::Write(const SatelliteIdentity& identity) const {
+  PERIGEE_RETURN_IF_ERROR(EnsureDirectory(dir_, 0700));
+  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(RootsPath(), identity.root_certificates, 0600));
+  PERIGEE_FAILPOINT("state.identity.roots");
+  PERIGEE_RETURN_IF_ERROR(ReplacePem(identity.pem));
+  const Record record = {{"uid", identity.uid},
+                         {"name", identity.name},
+                         {"site", identity.site},
+                         {"delivery_keys", EncodeList(identity.delivery_keys)},
+                         {"sealing_key", identity.sealing_key},
+                         {"sealing_certificate", identity.sealing_certificate},
+                         {"grpc_endpoint", identity.grpc_endpoint},
+                         {"https_endpoint", identity.https_endpoint}};
+  PERIGEE_FAILPOINT("state.identity.last");
+  return WriteFileAtomically(dir_ + "/satellite", EncodeRecord(record), 0600);
+}
+
+absl::Status IdentityStore::ReplacePem(const std::string& pem) const {
+  PERIGEE_FAILPOINT("state.identity.pem");
+  return WriteFileAtomically(PemPath(), pem, 0600);
+}
+
+absl::StatusOr<PendingEnrolment> IdentityStore::ReadPending() const {
+  PERIGEE_ASSIGN_OR_RETURN(Record record, ReadRecordFile(dir_ + "/pending"));
+  PendingEnrolment pending;
+  pending.private_key = Field(record, "private_key");
+  pending.sealing_key = Field(record, "sealing_key");
+  pending.sealing_certificate = Field(record, "sealing_certificate");
+  pending.poll_secret = Field(record, "poll_secret");
+  pending.request = Field(record, "request");
+  pending.https_endpoint = Field(record, "https_endpoint");
+  pending.ca_hash = Field(record, "ca_hash");
+  return pending;
+}
+
+absl::Status IdentityStore::WritePending(const PendingEnrolment& pending) const {
+  PERIGEE_RETURN_IF_ERROR(EnsureDirectory(dir_, 0700));
+  const Record record = {{"private_key", pending.private_key},
+                         {"sealing_key", pending.sealing_key},
+                         {"sealing_certificate", pending.sealing_certificate},
+                         {"poll_secret", pending.poll_secret},
+                         {"request", pending.request},
+                         {"https_endpoint", pending.https_endpoint},
+                         {"ca_hash", pending.ca_hash}};
+  PERIGEE_FAILPOINT("state.identity.pending");
+  return WriteFileAtomically(dir_ + "/pending", EncodeRecord(record), 0600);
+}
+
+absl::Status IdentityStore::RemovePending() const {
+  return RemoveFile(dir_ + "/pending");
+}
+
+}  // namespace perigee::satellite

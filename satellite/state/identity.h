@@ -1,0 +1,63 @@
+// Who this satellite is: keys, certificate, whom it believes, where its control
+// plane is. Files in D/identity (0700), each replaced whole (0600):
+//   identity.pem  key, certificate, issuing CA, in one file so that they always belong together
+//   ca.pem        root certificates
+//   satellite     a Record of the rest, with the sealing key, which is made once and does not rotate
+//   pending       an enrolment that was begun
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace perigee::satellite {
+
+struct SatelliteIdentity {
+  std::string uid;
+  std::string name;
+  std::string site;
+  std::string pem;                         // private key and chain, see shared/pki/identity_file.h
+  std::string root_certificates;           // PEM
+  std::vector<std::string> delivery_keys;  // SubjectPublicKeyInfo, DER
+  std::string sealing_key;                 // PEM
+  std::string sealing_certificate;         // DER
+  std::string grpc_endpoint;               // HOST:PORT
+  std::string https_endpoint;              // https://HOST:PORT
+};
+
+// The same keys and the same secret on every try, so that a retry is the same request.
+struct PendingEnrolment {
+  std::string private_key;          // PEM
+  std::string sealing_key;          // PEM
+  std::string sealing_certificate;  // DER
+  std::string poll_secret;
+  std::string request;  // name at the centre; empty until it has answered
+  std::string https_endpoint;
+  std::string ca_hash;
+};
+
+class IdentityStore {
+ public:
+  explicit IdentityStore(const std::string& data_dir) : dir_(data_dir + "/identity") {}
+
+  std::string PemPath() const { return dir_ + "/identity.pem"; }
+  std::string RootsPath() const { return dir_ + "/ca.pem"; }
+
+  // NOT_FOUND when not enrolled; DATA_LOSS for a damaged file.
+  absl::StatusOr<SatelliteIdentity> Read() const;
+  // The file that Read looks for is written last: a crash leaves an enrolment pending, not half done.
+  absl::Status Write(const SatelliteIdentity& identity) const;
+  // A renewal: key and chain only.
+  absl::Status ReplacePem(const std::string& pem) const;
+
+  absl::StatusOr<PendingEnrolment> ReadPending() const;  // NOT_FOUND when none
+  absl::Status WritePending(const PendingEnrolment& pending) const;
+  absl::Status RemovePending() const;
+
+ private:
+  std::string dir_;
+};
+
+}  // namespace perigee::satellite

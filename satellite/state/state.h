@@ -1,0 +1,88 @@
+// What a satellite must not forget: SQLite at D/state.db, synchronous=FULL.
+// Invariants: what is acted upon was persisted before; the applied (epoch,
+// sequence) never falls and comes with its root whole (a crash at any instant
+// leaves old or new); an entry that something may still be started from is kept
+// after the centre has replaced it; events are numbered once and for ever.
+//
+//   PERIGEE_ASSIGN_OR_RETURN(auto state, SiteState::Open(dir + "/state.db"));
+//   PERIGEE_RETURN_IF_ERROR(state->Apply(delta, {uid, delivery_keys}));   // then answer Applied(...)
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/perigee/v1/event.pb.h"
+#include "proto/perigee/v1/satellite.pb.h"
+#include "satellite/state/replica_book.h"
+#include "shared/session/delta.h"
+
+namespace perigee::satellite {
+
+struct Head {
+  v1::Epoch epoch;
+  uint64_t sequence = 0;
+  std::string root;  // 32 bytes; empty: nothing was ever applied
+  // Latest signing time seen: no clock of this host is believed to be before it.
+  absl::Time time_floor = absl::UnixEpoch();
+};
+
+// Whose signatures are believed, and for whom.
+struct TrustAnchors {
+  std::string satellite_uid;
+  std::vector<std::string> delivery_keys;  // SubjectPublicKeyInfo, DER
+};
+
+struct StoredEntry {
+  std::string key;
+  std::string payload;  // serialized v1::EntryPayload
+  std::string sha256;   // 32 bytes
+};
+// Key and digest (32 bytes): one version of one entry.
+using EntryVersion = std::pair<std::string, std::string>;
+
+// Thread-safe.
+class SiteState {
+ public:
+  // Makes the database if there is none. DATA_LOSS when it is damaged.
+  static absl::StatusOr<std::unique_ptr<SiteState>> Open(const std::string& path);
+  virtual ~SiteState() = default;
+
+  virtual absl::StatusOr<Head> ReadHead() = 0;
+  virtual absl::StatusOr<AppliedState> ReadApplied() = 0;
+  // Entries as the centre last signed them, in order of their keys.
+  virtual absl::StatusOr<std::vector<StoredEntry>> Entries() = 0;
+  // Entries that were replaced or deleted since and are still kept.
+  virtual absl::StatusOr<std::vector<StoredEntry>> KeptEntries() = 0;
+  // Verifies (see PlanDelta for the order and the codes) and persists in one transaction; entries that it
+  // replaces or deletes are kept. True when it changed something.
+  virtual absl::StatusOr<bool> Apply(const v1::Delta& whole, const TrustAnchors& trust) = 0;
+  // The second half of Apply, for a plan that the session core has verified. Checks again what can be: the head never
+  // falls (OUT_OF_RANGE), one pair has one root (ALREADY_EXISTS), the root is that of the entries (DATA_LOSS).
+  virtual absl::Status Persist(const DeltaPlan& plan, absl::Time signed_at) = 0;
+  // Forgets kept entries other than these.
+  virtual absl::Status KeepOnly(const std::set<EntryVersion>& needed) = 0;
+
+  virtual absl::StatusOr<std::vector<ReplicaBook>> Books() = 0;
+  // Books, and the events that tell of them, in one transaction. Gives the events their sequences. At
+  // limits::kOutboxEvents the oldest go, and that is an event.
+  virtual absl::Status Record(const std::vector<ReplicaBook>& books, std::vector<v1::Event> events) = 0;
+  virtual absl::Status DeleteBook(const std::string& id) = 0;
+
+  virtual absl::StatusOr<std::vector<v1::Event>> EventsAfter(uint64_t sequence, int limit) = 0;
+  // The centre has everything up to and including `sequence`.
+  virtual absl::Status AcknowledgeEvents(uint64_t sequence) = 0;
+
+  // Small facts about the satellite itself, such as the boot it last ran on. Empty when never written.
+  virtual absl::StatusOr<std::string> ReadNote(const std::string& name) = 0;
+  virtual absl::Status WriteNote(const std::string& name, const std::string& text) = 0;
+};
+
+}  // namespace perigee::satellite

@@ -1,0 +1,85 @@
+#include "shared/base/process.h"
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "shared/base/status.h"
+
+namespace perigee {
+namespace {
+
+constexpr uint64_t kProcFileBytes = 4096;
+
+struct ProcessStat {
+  char state = '?';
+  uint64_t start_ticks = 0;
+};
+
+absl::StatusOr<ProcessStat> ReadStat(pid_t pid) {
+  auto text = ReadFile(absl::StrCat("/proc/", pid, "/stat"), kProcFileBytes);
+  if (!text.ok()) {
+    // ESRCH is what reading gives when the process ends between open and read.
+    return absl::NotFoundError(absl::StrCat("process ", pid, " is gone"));
+  }
+  // The command's name may itself hold spaces and parentheses: count from its last one. State is field 3.
+  const size_t end_of_name = text->rfind(')');
+  if (end_of_name == std::string::npos)
+    return absl::DataLossError(absl::StrCat("/proc/", pid, "/stat is odd"));
+  const std::vector<std::string> fields =
+      absl::StrSplit(text->substr(end_of_name + 1), ' ', absl::SkipEmpty());
+  ProcessStat stat;
+  constexpr size_t kStartTicks = 22 - 3;
+  if (fields.size() <= kStartTicks || !absl::SimpleAtoi(fields[kStartTicks], &stat.start_ticks)) {
+    return absl::DataLossError(absl::StrCat("/proc/", pid, "/stat is odd"));
+  }
+  stat.state = fields[0][0];
+  return stat;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> BootId() {
+  PERIGEE_ASSIGN_OR_RETURN(std::string id, ReadFile("/proc/sys/kernel/random/boot_id", kProcFileBytes));
+  absl::StripAsciiWhitespace(&id);
+  return id;
+}
+
+absl::StatusOr<ProcessIdentity> IdentityOf(pid_t pid) {
+  PERIGEE_ASSIGN_OR_RETURN(std::string boot_id, BootId());
+  PERIGEE_ASSIGN_OR_RETURN(const ProcessStat stat, ReadStat(pid));
+  return ProcessIdentity{std::move(boot_id), pid, stat.start_ticks};
+}
+
+bool IsAlive(const ProcessIdentity& identity) {
+  if (identity.pid <= 0) return false;
+  const auto boot_id = BootId();
+  const auto stat = ReadStat(identity.pid);
+  return boot_id.ok() && stat.ok() && *boot_id == identity.boot_id &&
+         stat->start_ticks == identity.start_ticks && stat->state != 'Z' && stat->state != 'X';
+}
+
+absl::StatusOr<Fd> OpenProcess(const ProcessIdentity& identity) {
+  if (identity.pid <= 0) return absl::NotFoundError("no process is named");
+  Fd fd(static_cast<int>(syscall(SYS_pidfd_open, identity.pid, 0)));
+  if (!fd.valid() && errno != ESRCH) {
+    return ErrnoStatus(errno, absl::StrCat("opening process ", identity.pid));
+  }
+  // Asked after opening: from here on the number cannot be given to another process unnoticed.
+  if (!fd.valid() || !IsAlive(identity)) {
+    return absl::NotFoundError(absl::StrCat("process ", identity.pid, " is gone"));
+  }
+  return fd;
+}
+
+void NameThread(const char* name) {
+  // Fails for a name over 15 characters only, which is a programmer's error.
+  PERIGEE_ASSERT(pthread_setname_np(pthread_self(), name) == 0);
+}
+
+}  // namespace perigee

@@ -1,0 +1,369 @@
+// Whoever dies, and whenever: replicas go on, and the next launcher finds them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "absl/strings/str_split.h"
+#include "satellite/launcher/replica_directory.h"
+#include "satellite/runtime/process_runtime.h"
+#include "satellite/shim/descendants.h"
+#include "shared/base/files.h"
+#include "shared/base/unix_socket.h"
+#include "tests/conformance/satellite/runtime/launcher_process.h"
+
+namespace perigee::satellite {
+namespace {
+
+using ::testing::HasSubstr;
+
+class AdoptionTest : public ::testing::Test {
+ protected:
+  AdoptionTest() : launcher_({}) {}
+
+  void Connect() {
+    runtime_ = NewProcessRuntime({.runtime_dir = launcher_.runtime_dir(), .call_timeout = absl::Seconds(20)});
+    runtime_->Listen(told_.AsListener());
+    EXPECT_TRUE(Eventually([&] { return runtime_->Adopt().ok(); }));
+  }
+  StartRequest Recorder(const std::string& id) {
+    chmod((launcher_.root() + "/logs").c_str(), 0777);
+    return launcher_.Request(id, {"record", launcher_.root() + "/logs/record-" + id});
+  }
+  size_t Starts(const std::string& id) {
+    const auto content = ReadFile(launcher_.root() + "/logs/record-" + id, 1 << 20);
+    return content.ok() ? static_cast<size_t>(std::count(content->begin(), content->end(), '\n')) : 0;
+  }
+  std::vector<Observed> All() {
+    absl::StatusOr<std::vector<Observed>> all = absl::UnavailableError("");
+    EXPECT_TRUE(Eventually([&] { return (all = runtime_->Adopt()).ok(); })) << all.status();
+    return all.ok() ? *all : std::vector<Observed>();
+  }
+  State StateOf(const std::string& id) {
+    const auto state = ReplicaDirectory(launcher_.runtime_dir() + "/replicas/" + id).ReadState();
+    EXPECT_TRUE(state.ok()) << state.status();
+    return state.ok() ? *state : State();
+  }
+
+  LauncherProcess launcher_;
+  Collector told_;
+  std::unique_ptr<Runtime> runtime_;
+};
+
+TEST_F(AdoptionTest, ReplicasOutliveTheLauncherHoweverItEnds) {
+  launcher_.Start();
+  Connect();
+  const auto started = runtime_->Start(Recorder("a"));
+  ASSERT_TRUE(started.ok()) << started.status();
+  int resyncs = 1;
+  for (const int signal : {SIGKILL, SIGTERM, SIGKILL}) {
+    launcher_.Kill(signal);
+    EXPECT_TRUE(Eventually([&] { return absl::IsUnavailable(runtime_->Adopt().status()); }));
+    launcher_.Start();
+    EXPECT_TRUE(told_.AwaitResyncs(++resyncs));
+    const std::vector<Observed> all = All();
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].pid, started->pid);
+    EXPECT_EQ(all[0].run, started->run);
+    EXPECT_EQ(all[0].phase, Phase::kRunning);
+  }
+  EXPECT_EQ(Starts("a"), 1u);
+  EXPECT_TRUE(runtime_->Stop("a").ok());
+  EXPECT_TRUE(told_.AwaitExit("a"));
+}
+
+TEST_F(AdoptionTest, AnEndWhileNoLauncherLivesIsFoundLater) {
+  launcher_.Start();
+  Connect();
+  const auto started = runtime_->Start(Recorder("a"));
+  ASSERT_TRUE(started.ok());
+  launcher_.Kill(SIGKILL);
+  ASSERT_EQ(kill(started->pid, SIGINT), 0);
+  ASSERT_TRUE(Eventually([&] { return StateOf("a").phase == Phase::kExited; }));
+  launcher_.Start();
+  const std::vector<Observed> all = All();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].exit, (Exit{Exit::Kind::kSignal, SIGINT}));
+}
+
+TEST_F(AdoptionTest, AReplicaWhoseShimIsKilledIsEndedAndTold) {
+  launcher_.Start();
+  Connect();
+  const auto started = runtime_->Start(Recorder("a"));
+  ASSERT_TRUE(started.ok());
+  const State state = StateOf("a");
+  ASSERT_EQ(kill(state.shim.pid, SIGKILL), 0);
+  ASSERT_TRUE(told_.AwaitExit("a"));
+  EXPECT_EQ(told_.Last("a").exit->kind, Exit::Kind::kLost);
+  EXPECT_FALSE(IsAlive(state.child));
+  EXPECT_TRUE(runtime_->Remove("a").ok());
+  EXPECT_TRUE(All().empty());
+}
+
+TEST_F(AdoptionTest, AShimThatDiesWithItsLauncherIsSettledByTheNext) {
+  launcher_.Start();
+  Connect();
+  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
+  const State state = StateOf("a");
+  launcher_.Kill(SIGKILL);
+  ASSERT_EQ(kill(state.shim.pid, SIGKILL), 0);
+  launcher_.Start();
+  const std::vector<Observed> all = All();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].exit->kind, Exit::Kind::kLost);
+  EXPECT_FALSE(IsAlive(state.child));
+}
+
+TEST_F(AdoptionTest, OrdersToAShimDoNotReachAReusedProcess) {
+  launcher_.Start();
+  Connect();
+  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
+  const State real = StateOf("a");
+  launcher_.Kill(SIGKILL);
+  // As if the numbers of shim and process had been given to us.
+  State forged = real;
+  forged.shim = {real.shim.boot_id, getpid(), 1};
+  forged.child = {real.shim.boot_id, getpid(), 1};
+  const ReplicaDirectory directory(launcher_.runtime_dir() + "/replicas/a");
+  ASSERT_TRUE(directory.WriteState(forged).ok());
+  launcher_.Start();
+  EXPECT_TRUE(runtime_ != nullptr && All().size() == 1u);
+  EXPECT_TRUE(runtime_->Remove("a", RemoveMode::kForce).ok());
+  KillAll({real.shim, real.child});  // where no cgroup led to it
+}
+
+TEST_F(AdoptionTest, WhatAnEarlierBootLeftIsClearedAway) {
+  const ReplicaDirectory directory(launcher_.runtime_dir() + "/replicas/a");
+  ASSERT_EQ(mkdir((launcher_.runtime_dir() + "/replicas").c_str(), 0711), 0);
+  ASSERT_TRUE(directory.Make().ok());
+  Footing footing;
+  footing.id = "a";
+  footing.entry_sha256 = "ab";
+  footing.boot_id = "another boot";
+  ASSERT_TRUE(directory.WriteFooting(footing).ok());
+  State state;
+  state.id = "a";
+  state.shim = {"another boot", getpid(), 1};
+  state.child = {"another boot", getpid(), 1};
+  state.phase = Phase::kRunning;
+  ASSERT_TRUE(directory.WriteState(state).ok());
+  launcher_.Start();
+  Connect();
+  EXPECT_TRUE(All().empty());
+  EXPECT_FALSE(FileExists(directory.path()));
+}
+
+TEST_F(AdoptionTest, ASecondLauncherDoesNotGetTheDirectory) {
+  launcher_.Start();
+  Connect();
+  const pid_t second = fork();
+  if (second == 0) {
+    const std::string program = BinaryPath("perigee-launcher");
+    execl(program.c_str(), program.c_str(), "--runtime-dir", launcher_.runtime_dir().c_str(), "--agent-uid",
+          "0", nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(second, &status, 0), second);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+  EXPECT_TRUE(runtime_->Adopt().ok());
+}
+
+// The launcher dies at each point of a start: the next one finds the replica or
+// nothing of it, and starting again gives exactly one process.
+class StartCrash : public AdoptionTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(StartCrash, LeavesAReplicaOrNothing) {
+  launcher_.Start(absl::StrCat(GetParam(), "=crash"));
+  Connect();
+  EXPECT_TRUE(absl::IsUnavailable(runtime_->Start(Recorder("a")).status()));
+  ASSERT_TRUE(launcher_.AwaitEnd());
+  launcher_.Start();
+  const std::vector<Observed> before = All();
+  EXPECT_LE(before.size(), 1u);
+  const auto started = runtime_->Start(Recorder("a"));
+  ASSERT_TRUE(started.ok()) << started.status();
+  if (!before.empty() && !before[0].run.empty()) {
+    EXPECT_EQ(started->run, before[0].run);
+  }
+  EXPECT_TRUE(Eventually([&] { return All().at(0).phase == Phase::kRunning && Starts("a") == 1; }));
+  EXPECT_TRUE(runtime_->Remove("a", RemoveMode::kForce).ok());
+  EXPECT_TRUE(All().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Points, StartCrash,
+                         ::testing::Values("launcher.start.before_mkdir", "launcher.start.after_mkdir",
+                                           "launcher.start.before_cgroup", "launcher.start.after_cgroup",
+                                           "launcher.start.before_spec", "launcher.start.before_spawn",
+                                           "launcher.start.after_spawn", "files.write.before_rename"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+// An error at each point is told, leaves nothing, and the next start succeeds.
+class StartError : public AdoptionTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(StartError, LeavesNothing) {
+  launcher_.Start(absl::StrCat(GetParam(), "=error@1"));
+  Connect();
+  EXPECT_FALSE(runtime_->Start(Recorder("a")).ok());
+  EXPECT_TRUE(All().empty());
+  EXPECT_FALSE(FileExists(launcher_.runtime_dir() + "/replicas/a"));
+  EXPECT_TRUE(runtime_->Start(Recorder("a")).ok());
+}
+
+INSTANTIATE_TEST_SUITE_P(Points, StartError,
+                         ::testing::Values("launcher.start.before_mkdir", "launcher.start.after_mkdir",
+                                           "launcher.start.before_cgroup", "launcher.start.after_cgroup",
+                                           "launcher.start.before_spec", "launcher.start.before_spawn",
+                                           "launcher.start.after_spawn"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+class ShimCrash : public AdoptionTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(ShimCrash, IsToldAndLeavesNoProcess) {
+  launcher_.Start(absl::StrCat(GetParam(), "=crash"));
+  Connect();
+  const auto started = runtime_->Start(Recorder("a"));
+  ASSERT_TRUE(started.ok()) << started.status();
+  EXPECT_TRUE(Eventually([&] { return All().at(0).phase == Phase::kExited; }));
+  EXPECT_NE(All().at(0).exit->kind, Exit::Kind::kCode);
+  const pid_t process = All().at(0).pid;
+  if (process > 0) {
+    for (const ProcessIdentity& member : MembersOfSession(process)) EXPECT_FALSE(IsAlive(member));
+  }
+  EXPECT_TRUE(runtime_->Remove("a").ok());
+  EXPECT_TRUE(All().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Points, ShimCrash,
+                         ::testing::Values("shim.start.before_state", "shim.start.after_fork",
+                                           "shim.state.before_write"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+class RemoveCrash : public AdoptionTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(RemoveCrash, CanBeRepeated) {
+  launcher_.Start(absl::StrCat(GetParam(), "=crash"));
+  Connect();
+  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
+  const State state = StateOf("a");
+  EXPECT_TRUE(absl::IsUnavailable(runtime_->Remove("a", RemoveMode::kForce)));
+  ASSERT_TRUE(launcher_.AwaitEnd());
+  launcher_.Start();
+  All();
+  EXPECT_TRUE(runtime_->Remove("a", RemoveMode::kForce).ok());
+  EXPECT_TRUE(All().empty());
+  EXPECT_FALSE(IsAlive(state.child));
+  EXPECT_FALSE(IsAlive(state.shim));
+  EXPECT_FALSE(FileExists(launcher_.runtime_dir() + "/replicas/a"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Points, RemoveCrash,
+                         ::testing::Values("launcher.remove.before_shim", "launcher.remove.after_shim",
+                                           "launcher.remove.before_directory"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+// A state that cannot be written is written as soon as it can be.
+TEST_F(AdoptionTest, AnExitIsWrittenInTheEnd) {
+  launcher_.Start("shim.state.before_write=error@2");
+  Connect();
+  ASSERT_TRUE(runtime_->Start(launcher_.Request("a", {"exit", "5"})).ok());
+  ASSERT_TRUE(told_.AwaitExit("a"));
+  EXPECT_EQ(told_.Last("a").exit, (Exit{Exit::Kind::kCode, 5}));
+}
+
+TEST_F(AdoptionTest, NonsenseOnTheSocketIsAnsweredAndHarmsNobody) {
+  launcher_.Start();
+  Connect();
+  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
+  const auto socket = ConnectUnix(launcher_.runtime_dir() + "/" + kLauncherSocket);
+  ASSERT_TRUE(socket.ok());
+  const std::string packets[] = {
+      "x",
+      std::string(60'000, '\xff'),
+      std::string(1 << 20, 'A'),
+      "PGR1\n",
+      EncodeRecord({{"verb", "dance"}, {"id", "a"}}),
+      EncodeRecord({{"verb", "remove"}, {"id", "../../../etc"}, {"force", "1"}}),
+      EncodeRecord({{"verb", "remove"}, {"id", std::string(5000, 'a')}, {"force", "1"}}),
+      EncodeRecord({{"verb", "signal"}, {"id", "a"}, {"signal", "-9"}}),
+      EncodeRecord({{"verb", "signal"}, {"id", "a"}, {"signal", "9x"}}),
+      EncodeRecord({{"verb", "limit"}, {"id", "a"}, {"pids", "-1"}}),
+      EncodeRecord({{"verb", "start"}, {"id", "b"}, {"command", "\x7f\x7f"}}),
+      EncodeRecord({{"verb", "start"}, {"id", "b"}}),
+  };
+  for (const std::string& packet : packets) {
+    ASSERT_TRUE(SendPacket(socket->get(), packet, kPatience).ok());
+    const auto answer = ReceivePacket(socket->get(), kPatience);
+    ASSERT_TRUE(answer.ok()) << packet.substr(0, 60);
+    const auto record = DecodeRecord(*answer);
+    ASSERT_TRUE(record.ok());
+    EXPECT_FALSE(StatusOfAnswer(*record).ok()) << packet.substr(0, 60);
+  }
+  EXPECT_EQ(All().at(0).phase, Phase::kRunning);
+}
+
+TEST_F(AdoptionTest, OtherUsersAreNotHeard) {
+  if (geteuid() != 0) return;
+  launcher_.Start();
+  Connect();
+  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
+  // Even if the file's mode were wrong: who asks is asked of the kernel.
+  const std::string socket = launcher_.runtime_dir() + "/" + kLauncherSocket;
+  ASSERT_EQ(chmod(socket.c_str(), 0666), 0);
+  const std::string control = launcher_.ReplicaFile("a", kControlSocket);
+  const pid_t stranger = fork();
+  if (stranger == 0) {
+    if (setgid(12345) != 0 || setuid(12345) != 0) _exit(1);
+    if (ConnectUnix(control).ok()) _exit(2);
+    const auto connection = ConnectUnix(socket);
+    if (!connection.ok()) _exit(3);
+    (void)SendPacket(connection->get(), EncodeRecord({{"verb", "adopt"}}), kPatience);
+    _exit(ReceivePacket(connection->get(), kPatience).ok() ? 4 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(stranger, &status, 0), stranger);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+#ifndef __SANITIZE_ADDRESS__
+TEST_F(AdoptionTest, AShimIsTiny) {
+  launcher_.Start();
+  Connect();
+  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
+  std::ifstream rollup(absl::StrCat("/proc/", StateOf("a").shim.pid, "/smaps_rollup"));
+  std::string line;
+  int64_t private_dirty = -1, pss = -1;
+  while (std::getline(rollup, line)) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    if (words[0] == "Private_Dirty:") private_dirty = std::stoll(words[1]);
+    if (words[0] == "Pss:") pss = std::stoll(words[1]);
+  }
+  RecordProperty("pss_kb", std::to_string(pss));
+  EXPECT_GT(pss, 0);
+  EXPECT_LT(pss, 3 << 10);
+  EXPECT_LT(private_dirty, 512);
+}
+#endif
+
+}  // namespace
+}  // namespace perigee::satellite

@@ -1,0 +1,71 @@
+"""Manifests of the programs that the stories run."""
+
+PROBE = ""  # path of the tests' own program; set by the runner
+
+
+def recorder(name, replicas=1, on_disconnect="keep", env="", files="", rollout="", marker="one"):
+    """A program that appends one line per start to ${site.values.records}/NAME and then waits."""
+    return f"""
+apiVersion: perigee.dev/v1
+kind: Workload
+metadata: {{name: {name}}}
+spec:
+  placement: {{replicasPerSite: {replicas}, onDisconnect: {on_disconnect}}}
+  template:
+    tasks:
+    - name: main
+      command: [{PROBE}, record, "${{site.values.records}}/{name}"]
+      env:
+      - {{name: PERIGEE_SCENARIO_SITE, value: "${{site.values.scenario}}"}}
+      - {{name: MARKER, value: "{marker}"}}
+{env}{files}{rollout}"""
+
+
+NGINX_CONF = """
+    daemon off;
+    worker_processes 1;
+    error_log stderr;
+    pid nginx.pid;
+    events { worker_connections 64; }
+    http {
+      access_log off;
+      client_body_temp_path body;
+      proxy_temp_path proxy;
+      fastcgi_temp_path fastcgi;
+      uwsgi_temp_path uwsgi;
+      scgi_temp_path scgi;
+      server {
+        listen 0.0.0.0:8080;
+        location / { default_type text/plain; return 200 "hello from ${site.name}, $request_method\\n"; }
+        location = /healthz { return 204; }
+      }
+    }
+"""
+
+
+def nginx(name="web", config="web", replicas=1):
+    """nginx from the distribution, configured by a Config whose text differs per site."""
+    text = "".join(f"    {line}\n" for line in NGINX_CONF.splitlines())
+    return f"""
+apiVersion: perigee.dev/v1
+kind: Config
+metadata: {{name: {config}}}
+spec:
+  data:
+    nginx.conf: |
+{text}
+---
+apiVersion: perigee.dev/v1
+kind: Workload
+metadata: {{name: {name}}}
+spec:
+  placement: {{replicasPerSite: {replicas}}}
+  template:
+    tasks:
+    - name: main
+      command: [/usr/sbin/nginx, -p, ., -e, stderr, -c, /etc/app/nginx.conf]
+      env: [{{name: PERIGEE_SCENARIO_SITE, value: "${{site.values.scenario}}"}}]
+      files: [{{path: /etc/app/nginx.conf, fromConfig: {{name: {config}, key: nginx.conf}}}}]
+      ports: [{{name: http, port: 8080}}]
+      health: {{readiness: {{http: {{port: http, path: /healthz}}, period: 1s}}}}
+"""

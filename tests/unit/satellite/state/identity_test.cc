@@ -1,0 +1,90 @@
+#include "satellite/state/identity.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "shared/base/failpoint.h"
+#include "shared/base/files.h"
+
+namespace perigee::satellite {
+namespace {
+
+class IdentityTest : public ::testing::Test {
+ protected:
+  IdentityTest() {
+    char name[] = "/tmp/perigee-identity-XXXXXX";
+    path_ = mkdtemp(name);
+  }
+  ~IdentityTest() override {
+    ArmFailpoints("");
+    std::filesystem::remove_all(path_);
+  }
+  std::string path_;
+};
+
+SatelliteIdentity Sample() {
+  return {.uid = "u", .name = "berlin-1", .site = "berlin", .pem = "PEM", .root_certificates = "ROOTS",
+          .delivery_keys = {"k1", std::string("\0k2", 3)}, .sealing_key = "SK", .sealing_certificate = "SC",
+          .grpc_endpoint = "h:1", .https_endpoint = "https://h:2"};
+}
+
+TEST_F(IdentityTest, ComesBackAsItWasWritten) {
+  IdentityStore store(path_);
+  EXPECT_EQ(store.Read().status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(store.Write(Sample()).ok());
+  const SatelliteIdentity read = *store.Read();
+  EXPECT_EQ(read.uid, "u");
+  EXPECT_EQ(read.name, "berlin-1");
+  EXPECT_EQ(read.pem, "PEM");
+  EXPECT_EQ(read.delivery_keys, Sample().delivery_keys);
+  EXPECT_EQ(read.sealing_key, "SK");
+  EXPECT_EQ(read.grpc_endpoint, "h:1");
+  ASSERT_TRUE(store.ReplacePem("NEW").ok());
+  EXPECT_EQ(store.Read()->pem, "NEW");
+}
+
+TEST_F(IdentityTest, OnlyTheOwnerReads) {
+  IdentityStore store(path_);
+  ASSERT_TRUE(store.Write(Sample()).ok());
+  ASSERT_TRUE(store.WritePending({.private_key = "K"}).ok());
+  struct stat info {};
+  ASSERT_EQ(stat((path_ + "/identity").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+  const std::vector<std::string> names = *ListDirectory(path_ + "/identity");
+  for (const std::string& name : names) {
+    ASSERT_EQ(stat((path_ + "/identity/" + name).c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600u) << name;
+  }
+}
+
+TEST_F(IdentityTest, AFailureOnTheWayLeavesItNotEnrolled) {
+  IdentityStore store(path_);
+  for (const char* failpoint : {"state.identity.roots", "state.identity.pem", "state.identity.last"}) {
+    ArmFailpoints(std::string(failpoint) + "=error");
+    EXPECT_FALSE(store.Write(Sample()).ok()) << failpoint;
+    EXPECT_EQ(store.Read().status().code(), absl::StatusCode::kNotFound) << failpoint;
+  }
+}
+
+TEST_F(IdentityTest, DamageIsSaid) {
+  IdentityStore store(path_);
+  ASSERT_TRUE(store.Write(Sample()).ok());
+  ASSERT_TRUE(WriteFileAtomically(path_ + "/identity/satellite", "PGR1\nnonsense", 0600).ok());
+  EXPECT_EQ(store.Read().status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(IdentityTest, PendingIsKeptUntilRemoved) {
+  IdentityStore store(path_);
+  EXPECT_EQ(store.ReadPending().status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(store.WritePending({.private_key = "K", .poll_secret = "P", .request = "r-1"}).ok());
+  EXPECT_EQ(store.ReadPending()->poll_secret, "P");
+  EXPECT_EQ(store.ReadPending()->request, "r-1");
+  ASSERT_TRUE(store.RemovePending().ok());
+  EXPECT_EQ(store.ReadPending().status().code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace perigee::satellite
