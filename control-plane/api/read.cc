@@ -1,5 +1,6 @@
 // Reading: get, list, watch, explain. From the model; events from their door.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -142,10 +143,11 @@ absl::StatusOr<v1::ListResponse> Api::ListEvents(const v1::ListRequest& request)
     std::move(of_one.begin(), of_one.end(), std::back_inserter(events));
   }
   const auto when = [](const v1::Event& event) {
-    return std::tuple(event.centre_time().seconds(), event.centre_time().nanos(), event.sequence());
+    return std::tuple(event.centre_time().seconds(), event.centre_time().nanos(), event.sequence(),
+                      event.metadata().uid());
   };
-  std::stable_sort(events.begin(), events.end(),
-                   [&](const v1::Event& a, const v1::Event& b) { return when(a) > when(b); });
+  std::sort(events.begin(), events.end(),
+            [&](const v1::Event& a, const v1::Event& b) { return when(a) > when(b); });
   v1::ListResponse response;
   response.set_revision(parts_.model.revision());
   size_t bytes = 0;

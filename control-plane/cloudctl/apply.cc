@@ -17,7 +17,8 @@ struct Options {
   std::string dry_run;
 };
 
-absl::StatusOr<v1::ApplyResponse> Send(Session& session, const std::vector<std::string>& files, bool dry_run) {
+absl::StatusOr<v1::ApplyResponse> Send(Session& session, const std::vector<std::string>& files,
+                                       bool dry_run) {
   PERIGEE_ASSIGN_OR_RETURN(const std::vector<v1::Manifest> manifests, ReadManifests(session, files));
   PERIGEE_ASSIGN_OR_RETURN(Client * client, session.client());
   v1::ApplyRequest request;
@@ -46,8 +47,10 @@ absl::StatusOr<int> Apply(Session& session, const Options& options) {
   }
   for (const auto& result : response.results()) {
     PrintWarnings(session, result);
-    if (options.output.empty() || form.type == OutputForm::Type::kTable || form.type == OutputForm::Type::kWide) {
-      session.out() << ShortName(result.object()) << " " << result.action() << (dry_run ? " (dry run)" : "") << "\n";
+    if (options.output.empty() || form.type == OutputForm::Type::kTable ||
+        form.type == OutputForm::Type::kWide) {
+      session.out() << ShortName(result.object()) << " " << result.action() << (dry_run ? " (dry run)" : "")
+                    << "\n";
     } else if (form.type == OutputForm::Type::kName || !HasObject(result.resource())) {
       session.out() << ShortName(result.object()) << "\n";
     } else {
@@ -74,8 +77,8 @@ absl::StatusOr<int> Diff(Session& session, const Options& options) {
     PrintWarnings(session, result);
     if (result.action() == "unchanged") continue;
     code = kChanges;
-    session.out() << ShortName(result.object()) << (result.action() == "created" ? " would be created" : " would change")
-                  << "\n";
+    session.out() << ShortName(result.object())
+                  << (result.action() == "created" ? " would be created" : " would change") << "\n";
     for (const v1::FieldChange& change : result.changes()) {
       session.out() << "  " << Printable(change.field()) << "\n";
       PrintSide(session, '-', change.before(), Tone::kBad);
@@ -91,12 +94,15 @@ absl::StatusOr<int> Diff(Session& session, const Options& options) {
 void AddApply(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("apply", "Make objects as the manifests ask, all or nothing");
   auto options = std::make_shared<Options>();
-  command->add_option("-f,--filename", options->files, "file, directory, or - for standard input; may be repeated")
+  command
+      ->add_option("-f,--filename", options->files,
+                   "file, directory, or - for standard input; may be repeated")
       ->required()
       ->allow_extra_args(false)
       ->type_name("FILE");
   AddOutputOption(*command, options->output);
-  command->add_option("--dry-run", options->dry_run, "server: only say what would be done")->type_name("server");
+  command->add_option("--dry-run", options->dry_run, "server: only say what would be done")
+      ->type_name("server");
   command->footer(
       "Examples:\n"
       "  cloudctl apply -f web.yaml\n"
@@ -106,9 +112,12 @@ void AddApply(CLI::App& app, Session& session) {
 }
 
 void AddDiff(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("diff", "Show what apply would change; exit code 2 when there is something");
+  CLI::App* command =
+      app.add_subcommand("diff", "Show what apply would change; exit code 2 when there is something");
   auto options = std::make_shared<Options>();
-  command->add_option("-f,--filename", options->files, "file, directory, or - for standard input; may be repeated")
+  command
+      ->add_option("-f,--filename", options->files,
+                   "file, directory, or - for standard input; may be repeated")
       ->required()
       ->allow_extra_args(false)
       ->type_name("FILE");

@@ -30,13 +30,16 @@ class Columns {
   Columns& Shrinking(const char* title, Maker<T> cell) {
     return Put({title, Column::kShrinks}, false, std::move(cell));
   }
-  Columns& Wide(const char* title, Maker<T> cell) { return Put({title, Column::kShrinks}, true, std::move(cell)); }
+  Columns& Wide(const char* title, Maker<T> cell) {
+    return Put({title, Column::kShrinks}, true, std::move(cell));
+  }
   std::vector<ColumnSpec> Take() { return std::move(specs_); }
 
  private:
   Columns& Put(Column column, bool wide, Maker<T> cell) {
-    specs_.push_back({std::move(column), wide,
-                      [cell = std::move(cell)](const Message& object) { return cell(static_cast<const T&>(object)); }});
+    specs_.push_back({std::move(column), wide, [cell = std::move(cell)](const Message& object) {
+                        return cell(static_cast<const T&>(object));
+                      }});
     return *this;
   }
   std::vector<ColumnSpec> specs_;
@@ -127,8 +130,10 @@ std::vector<ColumnSpec> SiteColumns(const TableView& view) {
   return Named<v1::Site>(view)
       .Add("CITY", [](const v1::Site& o) { return Cell{o.spec().location().city()}; })
       .Wide("COUNTRY", [](const v1::Site& o) { return Cell{o.spec().location().country()}; })
-      .Number("LIVE", [](const v1::Site& o) { return OutOf(o.status().satellites_live(), o.status().satellites()); })
-      .Number("READY", [](const v1::Site& o) { return OutOf(o.status().replicas_ready(), o.status().replicas()); })
+      .Number("LIVE",
+              [](const v1::Site& o) { return OutOf(o.status().satellites_live(), o.status().satellites()); })
+      .Number("READY",
+              [](const v1::Site& o) { return OutOf(o.status().replicas_ready(), o.status().replicas()); })
       .Wide("LABELS", LabelsCell<v1::Site>())
       .Wide("VALUES", [](const v1::Site& o) { return Cell{Joined(o.spec().values())}; })
       .Shrinking("REASON", [](const v1::Site& o) { return ReasonCell(o.status()); })
@@ -153,14 +158,16 @@ std::vector<ColumnSpec> SatelliteColumns(const TableView& view) {
   return Named<S>(view)
       .Add("SITE", [](const S& o) { return Cell{o.spec().site()}; })
       .Add("STATE", [view](const S& o) { return SatelliteState(o, view); })
-      .Add("LAST CONTACT", [view](const S& o) { return Cell{ClockText(o.status().last_contact(), view.now, view.zone)}; })
+      .Add("LAST CONTACT",
+           [view](const S& o) { return Cell{ClockText(o.status().last_contact(), view.now, view.zone)}; })
       .Wide("ADDRESS", [](const S& o) { return Cell{o.status().facts().address()}; })
       .Wide("PLATFORM", [](const S& o) { return Cell{o.status().facts().platform()}; })
       .Wide("AGENT", [](const S& o) { return Cell{o.status().facts().agent_version()}; })
       .Wide("CAPACITY", [](const S& o) { return Cell{Joined(o.status().facts().capacity())}; })
-      .Wide("APPLIED", [](const S& o) {
-        return Cell{absl::StrCat(o.status().applied_sequence(), "/", o.status().wanted_sequence())};
-      })
+      .Wide("APPLIED",
+            [](const S& o) {
+              return Cell{absl::StrCat(o.status().applied_sequence(), "/", o.status().wanted_sequence())};
+            })
       .Wide("LABELS", LabelsCell<S>())
       .Shrinking("REASON", [](const S& o) { return ReasonCell(o.status()); })
       .Add("AGE", Age<S>(view))
@@ -173,11 +180,13 @@ std::vector<ColumnSpec> TokenColumns(const TableView& view) {
       .Add("SITE", [](const T& o) { return Cell{o.spec().site()}; })
       .Add("APPROVAL", [](const T& o) { return Cell{o.spec().approval()}; })
       .Number("USES LEFT", [](const T& o) { return Cell{absl::StrCat(o.status().uses_left())}; })
-      .Add("EXPIRES", [view](const T& o) {
-        const bool over = ToTime(o.spec().expires_at()) < view.now;
-        return Cell{absl::StrCat(over ? "expired " : "", ClockText(o.spec().expires_at(), view.now, view.zone)),
-                    over ? Tone::kWarn : Tone::kPlain};
-      })
+      .Add("EXPIRES",
+           [view](const T& o) {
+             const bool over = ToTime(o.spec().expires_at()) < view.now;
+             return Cell{
+                 absl::StrCat(over ? "expired " : "", ClockText(o.spec().expires_at(), view.now, view.zone)),
+                 over ? Tone::kWarn : Tone::kPlain};
+           })
       .Wide("LABELS", [](const T& o) { return Cell{Joined(o.spec().labels())}; })
       .Add("AGE", Age<T>(view))
       .Take();
@@ -188,9 +197,10 @@ std::vector<ColumnSpec> RequestColumns(const TableView& view) {
   return Named<R>(view)
       .Add("SITE", [](const R& o) { return Cell{o.spec().site()}; })
       .Add("SATELLITE", [](const R& o) { return Cell{o.spec().satellite_name()}; })
-      .Add("PHASE", [](const R& o) {
-        return Cell{o.status().phase(), o.status().phase() == "Pending" ? Tone::kWarn : Tone::kPlain};
-      })
+      .Add("PHASE",
+           [](const R& o) {
+             return Cell{o.status().phase(), o.status().phase() == "Pending" ? Tone::kWarn : Tone::kPlain};
+           })
       .Wide("HOST", [](const R& o) { return Cell{o.status().facts().hostname()}; })
       .Shrinking("FINGERPRINT", [](const R& o) { return Cell{o.spec().fingerprint()}; })
       .Add("AGE", Age<R>(view))
@@ -202,9 +212,11 @@ std::vector<ColumnSpec> WorkloadColumns(const TableView& view) {
   return Named<W>(view)
       .Number("READY", [](const W& o) { return OutOf(o.status().ready(), o.status().replicas()); })
       .Number("UPDATED", [](const W& o) { return OutOf(o.status().updated(), o.status().replicas()); })
-      .Number("STALE", [](const W& o) {
-        return Cell{absl::StrCat(o.status().stale()), o.status().stale() > 0 ? Tone::kWarn : Tone::kPlain};
-      })
+      .Number("STALE",
+              [](const W& o) {
+                return Cell{absl::StrCat(o.status().stale()),
+                            o.status().stale() > 0 ? Tone::kWarn : Tone::kPlain};
+              })
       .Add("REASON", [](const W& o) { return ReasonCell(o.status()); })
       .Shrinking("MESSAGE", [](const W& o) { return MessageCell(o.status()); })
       .Wide("LABELS", LabelsCell<W>())
@@ -229,14 +241,18 @@ std::vector<ColumnSpec> AssignmentColumns(const TableView& view) {
       .Wide("WORKLOAD", [](const A& o) { return Cell{o.spec().workload()}; })
       .Add("SATELLITE", [](const A& o) { return Cell{o.spec().satellite()}; })
       .Wide("SITE", [](const A& o) { return Cell{o.spec().site()}; })
-      .Add("STATE", [view](const A& o) {
-        const std::string state = absl::StrCat(o.status().state().empty() ? "Pending" : o.status().state(),
-                                               o.status().on_previous() ? " (previous)" : "");
-        return StateCell(state, ToneOfState(o.status().state()), o.status().freshness(), view.now, view.zone);
-      })
+      .Add("STATE",
+           [view](const A& o) {
+             const std::string state =
+                 absl::StrCat(o.status().state().empty() ? "Pending" : o.status().state(),
+                              o.status().on_previous() ? " (previous)" : "");
+             return StateCell(state, ToneOfState(o.status().state()), o.status().freshness(), view.now,
+                              view.zone);
+           })
       .Add("REASON", [](const A& o) { return Cell{o.status().reason(), ToneOf(o.status().reason())}; })
       .Number("RESTARTS", [](const A& o) { return Cell{absl::StrCat(o.status().restarts())}; })
-      .Wide("PID", [](const A& o) { return Cell{o.status().pid() == 0 ? "" : absl::StrCat(o.status().pid())}; })
+      .Wide("PID",
+            [](const A& o) { return Cell{o.status().pid() == 0 ? "" : absl::StrCat(o.status().pid())}; })
       .Wide("PORTS", [](const A& o) { return Cell{absl::StrJoin(o.spec().host_ports(), ",")}; })
       .Shrinking("MESSAGE", [](const A& o) { return Cell{o.status().message()}; })
       .Add("SINCE", [view](const A& o) { return Cell{AgeText(o.status().since(), view.now)}; })
@@ -249,7 +265,8 @@ std::vector<ColumnSpec> EventColumns(const TableView& view) {
       .Add("SITE TIME", [view](const E& o) { return Cell{ExactText(o.site_time(), view.zone)}; })
       .Add("CENTRE TIME", [view](const E& o) { return Cell{ExactText(o.centre_time(), view.zone)}; })
       .Wide("TYPE", [](const E& o) { return Cell{o.type()}; })
-      .Add("REASON", [](const E& o) { return Cell{o.reason(), o.type() == "Warning" ? Tone::kWarn : Tone::kPlain}; })
+      .Add("REASON",
+           [](const E& o) { return Cell{o.reason(), o.type() == "Warning" ? Tone::kWarn : Tone::kPlain}; })
       .Shrinking("OBJECT", [](const E& o) { return Cell{Reference(o.object())}; })
       .Wide("SATELLITE", [](const E& o) { return Cell{o.satellite()}; })
       .Shrinking("MESSAGE", [](const E& o) { return Cell{o.message()}; })
@@ -287,8 +304,9 @@ std::vector<ColumnSpec> SecretColumns(const TableView& view) {
 std::vector<ColumnSpec> PlainColumns(const TableView& view) {
   std::vector<ColumnSpec> columns;
   columns.push_back({{"NAME"}, false, [](const Message& o) { return Cell{MetaOf(o).name()}; }});
-  columns.push_back(
-      {{"AGE"}, false, [now = view.now](const Message& o) { return Cell{AgeText(MetaOf(o).created_at(), now)}; }});
+  columns.push_back({{"AGE"}, false, [now = view.now](const Message& o) {
+                       return Cell{AgeText(MetaOf(o).created_at(), now)};
+                     }});
   return columns;
 }
 

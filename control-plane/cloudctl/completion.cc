@@ -72,7 +72,8 @@ complete -c cloudctl -n "__fish_seen_subcommand_from completion" -a "bash zsh fi
 
 absl::StatusOr<int> Print(const CLI::App& app, Session& session, const std::string& shell) {
   const char* script = shell == "bash" ? kBash : shell == "zsh" ? kZsh : shell == "fish" ? kFish : nullptr;
-  if (script == nullptr) return absl::InvalidArgumentError(absl::StrCat("no completion for ", shell, "; bash, zsh or fish"));
+  if (script == nullptr)
+    return absl::InvalidArgumentError(absl::StrCat("no completion for ", shell, "; bash, zsh or fish"));
   std::vector<std::string> commands;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     commands.push_back(command->get_name());

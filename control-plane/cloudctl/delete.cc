@@ -17,7 +17,8 @@ struct Options {
   bool ignore_not_found = false;
 };
 
-absl::StatusOr<std::vector<v1::DeleteRequest>> FromFiles(Session& session, const std::vector<std::string>& files) {
+absl::StatusOr<std::vector<v1::DeleteRequest>> FromFiles(Session& session,
+                                                         const std::vector<std::string>& files) {
   PERIGEE_ASSIGN_OR_RETURN(const std::vector<v1::Manifest> manifests, ReadManifests(session, files));
   const ParsedManifests parsed = ParseManifests({manifests.begin(), manifests.end()}, session.project());
   if (!parsed.errors.empty()) {
@@ -38,7 +39,8 @@ absl::StatusOr<std::vector<v1::DeleteRequest>> FromFiles(Session& session, const
 
 absl::StatusOr<std::vector<v1::DeleteRequest>> Requests(Session& session, const Options& options) {
   if (options.target.empty() == options.files.empty()) {
-    return absl::InvalidArgumentError("name what to delete: cloudctl delete KIND NAME, or cloudctl delete -f FILE");
+    return absl::InvalidArgumentError(
+        "name what to delete: cloudctl delete KIND NAME, or cloudctl delete -f FILE");
   }
   if (!options.files.empty()) return FromFiles(session, options.files);
   PERIGEE_ASSIGN_OR_RETURN(const Target target, ParseObjectTarget(options.target));
@@ -60,7 +62,8 @@ absl::StatusOr<int> Delete(Session& session, const Options& options) {
     if (absl::IsNotFound(response.status()) && options.ignore_not_found) continue;
     PERIGEE_RETURN_IF_ERROR(response);
     session.out() << ShortName(reference)
-                  << (response->waiting() ? " is being deleted; it goes when each satellite has let go of it" : " deleted")
+                  << (response->waiting() ? " is being deleted; it goes when each satellite has let go of it"
+                                          : " deleted")
                   << "\n";
   }
   return kDone;
@@ -72,7 +75,9 @@ void AddDelete(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("delete", "Delete an object, or what manifests name");
   auto options = std::make_shared<Options>();
   command->add_option("target", options->target, "KIND NAME or KIND/NAME")->type_name("KIND NAME");
-  command->add_option("-f,--filename", options->files, "file, directory, or - for standard input; may be repeated")
+  command
+      ->add_option("-f,--filename", options->files,
+                   "file, directory, or - for standard input; may be repeated")
       ->allow_extra_args(false)
       ->type_name("FILE");
   command->add_flag("--ignore-not-found", options->ignore_not_found, "what is not there is no error");

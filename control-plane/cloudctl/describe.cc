@@ -18,13 +18,20 @@ namespace {
 using google::protobuf::Message;
 
 constexpr size_t kEventsShown = 20;
+constexpr size_t kIndent = 2;
 
 std::string Indented(const std::string& text) {
   std::string out;
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    if (!line.empty()) absl::StrAppend(&out, "  ", line, "\n");
+    if (!line.empty()) absl::StrAppend(&out, std::string(kIndent, ' '), line, "\n");
   }
   return out;
+}
+
+std::string IndentedTable(const Session& session, const Table& table) {
+  Rendering rendering = session.rendering;
+  if (rendering.width > kIndent) rendering.width -= kIndent;
+  return Indented(table.Render(rendering));
 }
 
 void PrintSection(Session& session, const char* title, const Node* node) {
@@ -41,7 +48,8 @@ std::vector<v1::Condition> ConditionsOf(const Message& object) {
   const Message& message = object.GetReflection()->GetMessage(object, status);
   std::vector<v1::Condition> found;
   for (int i = 0; i < message.GetReflection()->FieldSize(message, conditions); ++i) {
-    found.push_back(static_cast<const v1::Condition&>(message.GetReflection()->GetRepeatedMessage(message, conditions, i)));
+    found.push_back(static_cast<const v1::Condition&>(
+        message.GetReflection()->GetRepeatedMessage(message, conditions, i)));
   }
   return found;
 }
@@ -59,7 +67,7 @@ void PrintConditions(Session& session, const Message& object) {
                   {AgeText(condition.last_transition(), session.now)},
                   {condition.message()}});
   }
-  session.out() << "Conditions:\n" << Indented(table.Render(session.rendering));
+  session.out() << "Conditions:\n" << IndentedTable(session, table);
   for (const v1::Condition& condition : conditions) {
     const ReasonInfo* info = FindReason(condition.reason());
     if (info == nullptr || info->severity != Severity::kProblem || info->next_step.empty()) continue;
@@ -75,26 +83,28 @@ void PrintHead(Session& session, const Message& object) {
   out << "Uid:        " << Printable(meta.uid()) << "\n";
   if (meta.generation() > 0) out << "Generation: " << meta.generation() << "\n";
   if (meta.has_created_at()) {
-    out << "Created:    " << ExactText(meta.created_at(), session.zone) << " (" << AgeText(meta.created_at(), session.now)
-        << " ago)\n";
+    out << "Created:    " << ExactText(meta.created_at(), session.zone) << " ("
+        << AgeText(meta.created_at(), session.now) << " ago)\n";
   }
   if (meta.has_deleting_since()) {
     out << "Deleting:   since " << ExactText(meta.deleting_since(), session.zone)
         << ", until each satellite has let go of it\n";
   }
   if (const auto* satellite = dynamic_cast<const v1::Satellite*>(&object)) {
-    out << "State:      " << FreshnessText(satellite->status().freshness(), session.now, session.zone) << "\n";
+    out << "State:      " << FreshnessText(satellite->status().freshness(), session.now, session.zone)
+        << "\n";
   }
   if (const auto* assignment = dynamic_cast<const v1::Assignment*>(&object)) {
     out << "State:      "
-        << StateCell(assignment->status().state(), Tone::kPlain, assignment->status().freshness(), session.now,
-                     session.zone)
+        << StateCell(assignment->status().state(), Tone::kPlain, assignment->status().freshness(),
+                     session.now, session.zone)
                .text
         << "\n";
   }
 }
 
-absl::StatusOr<std::vector<v1::Resource>> ListAbout(Session& session, const char* kind, const std::string& uid) {
+absl::StatusOr<std::vector<v1::Resource>> ListAbout(Session& session, const char* kind,
+                                                    const std::string& uid) {
   PERIGEE_ASSIGN_OR_RETURN(Client * client, session.client());
   v1::ListRequest request;
   request.set_kind(kind);
@@ -115,14 +125,13 @@ absl::Status PrintReplicas(Session& session, const Message& object) {
   const auto columns = ColumnsOf(*FindKind("Assignment"), {.now = session.now, .zone = session.zone});
   Table table = MakeTable(columns);
   for (const v1::Resource& resource : all) AddObject(table, columns, resource.assignment());
-  Rendering rendering = session.rendering;
-  if (rendering.width > 2) rendering.width -= 2;
-  session.out() << "Replicas:\n" << Indented(table.Render(rendering));
+  session.out() << "Replicas:\n" << IndentedTable(session, table);
   return absl::OkStatus();
 }
 
 absl::Status PrintEvents(Session& session, const Message& object) {
-  PERIGEE_ASSIGN_OR_RETURN(std::vector<v1::Resource> events, ListAbout(session, "Event", MetaOf(object).uid()));
+  PERIGEE_ASSIGN_OR_RETURN(std::vector<v1::Resource> events,
+                           ListAbout(session, "Event", MetaOf(object).uid()));
   std::sort(events.begin(), events.end(), [](const v1::Resource& a, const v1::Resource& b) {
     return ToTime(a.event().centre_time()) < ToTime(b.event().centre_time());
   });
@@ -136,9 +145,7 @@ absl::Status PrintEvents(Session& session, const Message& object) {
   const auto columns = ColumnsOf(*FindKind("Event"), {.now = session.now, .zone = session.zone});
   Table table = MakeTable(columns);
   for (const v1::Resource& event : events) AddObject(table, columns, event.event());
-  Rendering rendering = session.rendering;
-  if (rendering.width > 2) rendering.width -= 2;
-  session.out() << "Events:\n" << Indented(table.Render(rendering));
+  session.out() << "Events:\n" << IndentedTable(session, table);
   return absl::OkStatus();
 }
 

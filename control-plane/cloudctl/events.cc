@@ -52,7 +52,8 @@ void AddEvents(CLI::App& app, Session& session) {
   command->add_option("target", options->about, "only about this object")->type_name("KIND/NAME");
   AddOutputOption(*command, options->output);
   command->footer(
-      "SITE TIME is when it happened by the clock of the site, CENTRE TIME when the control plane heard of it.\n"
+      "SITE TIME is when it happened by the clock of the site, CENTRE TIME when the control plane heard of "
+      "it.\n"
       "Examples:\n  cloudctl events\n  cloudctl events workload/web -o wide");
   command->callback([&session, options] { session.Run([&] { return Events(session, *options); }); });
 }

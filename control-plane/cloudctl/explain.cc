@@ -17,9 +17,11 @@ Tone ToneOf(const std::string& severity) {
 
 void Print(Session& session, const v1::ExplainResponse::Finding& finding) {
   std::ostream& out = session.out();
-  const char* mark = finding.severity() == "ok" ? "  ok       " : finding.severity() == "waiting" ? "  waiting  " : "  problem  ";
-  out << Coloured(mark, ToneOf(finding.severity()), session.rendering) << Printable(finding.where()) << ": "
-      << Printable(finding.reason());
+  const char* mark = finding.severity() == "ok"        ? "  ok       "
+                     : finding.severity() == "waiting" ? "  waiting  "
+                                                       : "  problem  ";
+  out << Coloured(mark, ToneOf(finding.severity()), session.rendering)
+      << (finding.where().empty() ? "" : Printable(finding.where()) + ": ") << Printable(finding.reason());
   const std::string age = AgeText(finding.since(), session.now);
   if (!age.empty()) out << ", for " << age;
   out << "\n";

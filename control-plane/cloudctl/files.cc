@@ -38,8 +38,8 @@ absl::StatusOr<v1::Manifest> ReadManifest(Session& session, const std::string& p
     manifest.set_file_name(path);
     auto read = ReadFile(path, limits::kManifestBytes);
     if (absl::IsResourceExhausted(read.status())) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": the manifest is larger than ", limits::kManifestBytes >> 20, " MiB; split it"));
+      return absl::InvalidArgumentError(absl::StrCat(path, ": the manifest is larger than ",
+                                                     limits::kManifestBytes >> 20, " MiB; split it"));
     }
     PERIGEE_RETURN_IF_ERROR(read);
     content = *std::move(read);
@@ -56,17 +56,20 @@ absl::StatusOr<std::vector<std::string>> Expand(const std::string& path) {
   PERIGEE_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(path));
   std::vector<std::string> files;
   for (const std::string& name : names) {
-    const bool manifest = absl::EndsWith(name, ".yaml") || absl::EndsWith(name, ".yml") || absl::EndsWith(name, ".json");
+    const bool manifest =
+        absl::EndsWith(name, ".yaml") || absl::EndsWith(name, ".yml") || absl::EndsWith(name, ".json");
     const std::string file = absl::StrCat(path, absl::EndsWith(path, "/") ? "" : "/", name);
     if (manifest && !IsDirectory(file)) files.push_back(file);
   }
-  if (files.empty()) return absl::NotFoundError(absl::StrCat(path, ": there is no .yaml, .yml or .json in it"));
+  if (files.empty())
+    return absl::NotFoundError(absl::StrCat(path, ": there is no .yaml, .yml or .json in it"));
   return files;
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<v1::Manifest>> ReadManifests(Session& session, const std::vector<std::string>& paths) {
+absl::StatusOr<std::vector<v1::Manifest>> ReadManifests(Session& session,
+                                                        const std::vector<std::string>& paths) {
   std::vector<v1::Manifest> manifests;
   uint64_t bytes = 0;
   for (const std::string& path : paths) {
@@ -76,7 +79,8 @@ absl::StatusOr<std::vector<v1::Manifest>> ReadManifests(Session& session, const 
       bytes += manifest.content().size();
       if (bytes > limits::kManifestBytes) {
         return absl::InvalidArgumentError(absl::StrCat(file, ": the manifests are larger than ",
-                                                       limits::kManifestBytes >> 20, " MiB together; apply them in parts"));
+                                                       limits::kManifestBytes >> 20,
+                                                       " MiB together; apply them in parts"));
       }
       manifests.push_back(std::move(manifest));
     }

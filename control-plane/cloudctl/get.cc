@@ -30,10 +30,11 @@ class Watcher {
       : session_(session),
         form_(std::move(form)),
         target_(std::move(target)),
-        columns_(ColumnsOf(*target_.kind, {.now = session.now,
-                                           .zone = session.zone,
-                                           .wide = form_.type == OutputForm::Type::kWide,
-                                           .with_project = session.all_projects && target_.kind->project_scoped})),
+        columns_(
+            ColumnsOf(*target_.kind, {.now = session.now,
+                                      .zone = session.zone,
+                                      .wide = form_.type == OutputForm::Type::kWide,
+                                      .with_project = session.all_projects && target_.kind->project_scoped})),
         table_(MakeTable(columns_)) {}
 
   absl::Status Take(const v1::WatchResponse& response) {
@@ -78,7 +79,8 @@ class Watcher {
   bool synced_ = false;
 };
 
-absl::Status Watch(Session& session, const OutputForm& form, const Target& target, const std::string& selector) {
+absl::Status Watch(Session& session, const OutputForm& form, const Target& target,
+                   const std::string& selector) {
   PERIGEE_ASSIGN_OR_RETURN(Client * client, session.client());
   v1::WatchRequest request;
   request.add_kinds(target.kind->kind);
@@ -129,9 +131,12 @@ absl::StatusOr<int> Get(Session& session, const Options& options) {
 void AddGet(CLI::App& app, Session& session) {
   CLI::App* command = app.add_subcommand("get", "Show objects: a list, or one by its name");
   auto options = std::make_shared<Options>();
-  command->add_option("target", options->target, "KIND, KIND NAME or KIND/NAME")->required()->type_name("KIND [NAME]");
+  command->add_option("target", options->target, "KIND, KIND NAME or KIND/NAME")
+      ->required()
+      ->type_name("KIND [NAME]");
   AddOutputOption(*command, options->output);
-  command->add_option("-l,--selector", options->selector, "only objects whose labels match")->type_name("SELECTOR");
+  command->add_option("-l,--selector", options->selector, "only objects whose labels match")
+      ->type_name("SELECTOR");
   command->add_flag("-w,--watch", options->watch, "go on with each change, until Ctrl-C");
   command->footer(
       "Examples:\n"

@@ -18,8 +18,9 @@ constexpr size_t kTemplateLength = 16 << 10;
 constexpr int kRangeDepth = 8;
 
 absl::Status Wrong(std::string_view where, std::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("jsonpath: ", ToAbsl(why), " at \"", ToAbsl(where.substr(0, 30)),
-                                                 "\"; write for example jsonpath='{.items[*].metadata.name}'"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("jsonpath: ", ToAbsl(why), " at \"", ToAbsl(where.substr(0, 30)),
+                   "\"; write for example jsonpath='{.items[*].metadata.name}'"));
 }
 
 std::string TextOf(const Node& node) {
@@ -82,7 +83,8 @@ absl::StatusOr<Nodes> Walk(std::string_view path, Nodes nodes);
 // ?(@.a.b=="c"), ?(@.a!="b") or ?(@.a)
 absl::StatusOr<Nodes> Filter(std::string_view expression, const Nodes& nodes) {
   const std::string_view whole = expression;
-  if (!expression.starts_with("?(@") || !expression.ends_with(')')) return Wrong(whole, "a filter is [?(@.field==\"text\")]");
+  if (!expression.starts_with("?(@") || !expression.ends_with(')'))
+    return Wrong(whole, "a filter is [?(@.field==\"text\")]");
   expression = expression.substr(3, expression.size() - 4);
   size_t at = expression.find("==");
   const bool equal = at != expression.npos;
@@ -161,8 +163,10 @@ size_t ClosingBrace(std::string_view rest) {
   char quote = '\0';
   for (size_t i = 1; i < rest.size(); ++i) {
     if (quote != '\0') {
-      if (rest[i] == '\\') ++i;
-      else if (rest[i] == quote) quote = '\0';
+      if (rest[i] == '\\')
+        ++i;
+      else if (rest[i] == quote)
+        quote = '\0';
     } else if (rest[i] == '"' || rest[i] == '\'') {
       quote = rest[i];
     } else if (rest[i] == '}') {
@@ -193,7 +197,8 @@ class Evaluator {
       const size_t close = ClosingBrace(rest);
       if (close == rest.npos) return Wrong(rest, "a \"{\" is not closed");
       std::string_view inside = ToStd(absl::StripAsciiWhitespace(ToAbsl(rest.substr(1, close - 1))));
-      if (inside == "end") return depth == 0 ? absl::OkStatus() : (rest.remove_prefix(close + 1), absl::OkStatus());
+      if (inside == "end")
+        return depth == 0 ? absl::OkStatus() : (rest.remove_prefix(close + 1), absl::OkStatus());
       rest.remove_prefix(close + 1);
       if (inside.starts_with("range ")) {
         PERIGEE_RETURN_IF_ERROR(Range(inside.substr(6), rest, current, depth, out));
@@ -204,7 +209,8 @@ class Evaluator {
     return depth == 0 ? absl::OkStatus() : Wrong("{range", "a range has no {end}");
   }
 
-  absl::Status Range(std::string_view path, std::string_view& rest, const Node& current, int depth, std::string* out) {
+  absl::Status Range(std::string_view path, std::string_view& rest, const Node& current, int depth,
+                     std::string* out) {
     if (depth == kRangeDepth) return Wrong(path, "ranges are nested too deep");
     Nodes nodes;
     if (out != nullptr) {

@@ -12,8 +12,8 @@
 
 namespace perigee::control {
 
-// Several results are separated by a space. What is not there is empty. INVALID_ARGUMENT says where the template
-// is wrong.
+// Several results are separated by a space. What is not there is empty. INVALID_ARGUMENT says where the
+// template is wrong.
 absl::StatusOr<std::string> EvaluateJsonPath(std::string_view path_template, const Node& root);
 
 }  // namespace perigee::control

@@ -42,26 +42,32 @@ absl::StatusOr<int> LogIn(Session& session, const Options& options) {
   PERIGEE_ASSIGN_OR_RETURN(const std::string path, ContextFilePath());
   PERIGEE_ASSIGN_OR_RETURN(ContextFile file, LoadContextFile(path));
   PERIGEE_ASSIGN_OR_RETURN(const std::string password, ReadPassword(session, options.password_file));
-  PERIGEE_ASSIGN_OR_RETURN(LoginResult result, Login({options.server, options.ca_hash, options.user, password}));
+  PERIGEE_ASSIGN_OR_RETURN(LoginResult result,
+                           Login({options.server, options.ca_hash, options.user, password}));
   result.context.name = name;
   const Context* before = file.Find(name);
-  result.context.project = !session.project_option.empty() ? session.project_option : before ? before->project : "";
+  result.context.project = !session.project_option.empty() ? session.project_option
+                           : before                        ? before->project
+                                                           : "";
   PERIGEE_RETURN_IF_ERROR(SaveCredentials(file, result.context, result.credentials));
   file.Put(result.context);
   file.current = name;
   PERIGEE_RETURN_IF_ERROR(SaveContextFile(file));
-  session.out() << "Logged in to " << Printable(options.server) << " as " << Printable(options.user) << " until "
-                << absl::FormatTime("%Y-%m-%d %H:%M", result.not_after, session.zone) << " (context " << name << ").\n";
+  session.out() << "Logged in to " << Printable(options.server) << " as " << Printable(options.user)
+                << " until " << absl::FormatTime("%Y-%m-%d %H:%M", result.not_after, session.zone)
+                << " (context " << name << ").\n";
   return kDone;
 }
 
 absl::StatusOr<int> Whoami(Session& session) {
   PERIGEE_ASSIGN_OR_RETURN(Client * client, session.client());
   PERIGEE_ASSIGN_OR_RETURN(const v1::WhoamiResponse me, client->Whoami());
-  session.out() << "Subject: " << Printable(me.subject()) << "\nRoles:   " << Printable(absl::StrJoin(me.roles(), ", "))
+  session.out() << "Subject: " << Printable(me.subject())
+                << "\nRoles:   " << Printable(absl::StrJoin(me.roles(), ", "))
                 << "\nUntil:   " << ExactText(me.not_after(), session.zone) << "\n";
   const auto context = session.context();
-  if (context.ok()) session.out() << "Context: " << context->name << " (" << Printable(context->server) << ")\n";
+  if (context.ok())
+    session.out() << "Context: " << context->name << " (" << Printable(context->server) << ")\n";
   session.out() << "Server:  " << Printable(me.server_version()) << "\nClient:  " << PERIGEE_VERSION << "\n";
   return kDone;
 }
@@ -69,14 +75,20 @@ absl::StatusOr<int> Whoami(Session& session) {
 }  // namespace
 
 void AddLogin(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("login", "Exchange a password for a client certificate of some hours");
+  CLI::App* command =
+      app.add_subcommand("login", "Exchange a password for a client certificate of some hours");
   auto options = std::make_shared<Options>();
-  command->add_option("server", options->server, "https://HOST:PORT of the control plane")->required()->type_name("URL");
-  command->add_option("--ca-hash", options->ca_hash, "hash of its root certificate, as it prints at its start")
+  command->add_option("server", options->server, "https://HOST:PORT of the control plane")
+      ->required()
+      ->type_name("URL");
+  command
+      ->add_option("--ca-hash", options->ca_hash, "hash of its root certificate, as it prints at its start")
       ->required()
       ->type_name("sha256:HEX");
   command->add_option("--user", options->user, "name of the user (admin)")->type_name("NAME");
-  command->add_option("--password-file", options->password_file, "file with the password, or - for standard input")
+  command
+      ->add_option("--password-file", options->password_file,
+                   "file with the password, or - for standard input")
       ->required()
       ->type_name("FILE");
   command->footer(

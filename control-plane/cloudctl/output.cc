@@ -70,7 +70,9 @@ std::string ShortName(const v1::ObjectReference& reference) {
   return absl::StrCat(absl::AsciiStrToLower(reference.kind()), "/", reference.name());
 }
 
-std::string ShortName(const google::protobuf::Message& object) { return ShortName(ReferenceTo(object)); }
+std::string ShortName(const google::protobuf::Message& object) {
+  return ShortName(ReferenceTo(object));
+}
 
 absl::Status PrintObject(Session& session, const OutputForm& form, const google::protobuf::Message& object) {
   if (form.type == OutputForm::Type::kName) {

@@ -33,9 +33,10 @@ absl::StatusOr<std::string> FindRequest(Session& session, const std::string& nam
     return absl::NotFoundError(
         absl::StrCat("no host waits under the name ", name, "; see: cloudctl get enrollmentrequests"));
   }
-  return absl::FailedPreconditionError(absl::StrCat(found.size(), " hosts wait under the name ", name,
-                                                    "; compare fingerprints in cloudctl get enrollmentrequests -o wide "
-                                                    "and name the request itself"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(found.size(), " hosts wait under the name ", name,
+                   "; compare fingerprints in cloudctl get enrollmentrequests -o wide "
+                   "and name the request itself"));
 }
 
 absl::StatusOr<int> Decide(Session& session, const Options& options, bool approve) {
@@ -50,7 +51,8 @@ absl::StatusOr<int> Decide(Session& session, const Options& options, bool approv
     PERIGEE_RETURN_IF_ERROR(PrintObject(session, form, ObjectOf(resource)));
     return kDone;
   }
-  session.out() << "enrollmentrequest/" << Printable(request.request()) << (approve ? " approved" : " denied");
+  session.out() << "enrollmentrequest/" << Printable(request.request())
+                << (approve ? " approved" : " denied");
   const std::string& fingerprint = resource.enrollment_request().spec().fingerprint();
   if (!fingerprint.empty()) session.out() << ", fingerprint " << Printable(fingerprint);
   session.out() << "\n";
@@ -95,11 +97,13 @@ void AddSatellite(CLI::App& app, Session& session) {
   CLI::App* deny = satellite->add_subcommand("deny", "Turn a waiting host away");
   const auto deny_options = AddOptions(*deny, "of the request, or of the satellite it asks to be");
   deny->footer("Example:\n  cloudctl satellite deny berlin-1 --why 'unknown fingerprint'");
-  deny->callback([&session, deny_options] { session.Run([&] { return Decide(session, *deny_options, false); }); });
+  deny->callback(
+      [&session, deny_options] { session.Run([&] { return Decide(session, *deny_options, false); }); });
   CLI::App* revoke = satellite->add_subcommand("revoke", "Never accept a satellite's identity again");
   const auto revoke_options = AddOptions(*revoke, "of the satellite");
   revoke->footer("Example:\n  cloudctl satellite revoke berlin-1 --why 'stolen'");
-  revoke->callback([&session, revoke_options] { session.Run([&] { return Revoke(session, *revoke_options); }); });
+  revoke->callback(
+      [&session, revoke_options] { session.Run([&] { return Revoke(session, *revoke_options); }); });
 }
 
 }  // namespace perigee::control

@@ -15,10 +15,10 @@ absl::StatusOr<const KindInfo*> ServedKind(const std::string& word) {
   const KindInfo* kind = FindKind(word);
   if (kind == nullptr) {
     const std::string nearest = NearestKind(word);
-    return absl::InvalidArgumentError(
-        absl::StrCat("there is no kind ", word, nearest.empty() ? "" : absl::StrCat(" (did you mean ", nearest, "?)"),
-                     "; kinds are sites, satellites, projects, workloads, assignments, configs, secrets, events, "
-                     "workloadrevisions, enrollmenttokens, enrollmentrequests, auditrecords"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "there is no kind ", word, nearest.empty() ? "" : absl::StrCat(" (did you mean ", nearest, "?)"),
+        "; kinds are sites, satellites, projects, workloads, assignments, configs, secrets, events, "
+        "workloadrevisions, enrollmenttokens, enrollmentrequests, auditrecords"));
   }
   if (!kind->not_yet.empty()) return absl::UnimplementedError(kind->not_yet);
   return kind;
@@ -33,11 +33,13 @@ absl::StatusOr<Target> ParseTarget(const std::vector<std::string>& words) {
   PERIGEE_ASSIGN_OR_RETURN(target.kind, ServedKind(words[0].substr(0, slash)));
   if (slash != std::string::npos) {
     target.name = words[0].substr(slash + 1);
-    if (target.name.empty()) return absl::InvalidArgumentError(absl::StrCat(words[0], ": the name is missing"));
+    if (target.name.empty())
+      return absl::InvalidArgumentError(absl::StrCat(words[0], ": the name is missing"));
   }
   const size_t most = slash == std::string::npos ? 2 : 1;
   if (words.size() > most) {
-    return absl::InvalidArgumentError(absl::StrCat("one object at a time, please: \"", words[most], "\" is too much"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("one object at a time, please: \"", words[most], "\" is too much"));
   }
   if (words.size() == 2) target.name = words[1];
   return target;
@@ -54,7 +56,12 @@ absl::StatusOr<Target> ParseObjectTarget(const std::vector<std::string>& words) 
 }
 
 Session::Session(std::istream& in, std::ostream& out, std::ostream& err)
-    : rendering(FitTerminal()), zone(absl::LocalTimeZone()), now(SystemClock().Now()), in_(in), out_(out), err_(err) {}
+    : rendering(FitTerminal()),
+      zone(absl::LocalTimeZone()),
+      now(SystemClock().Now()),
+      in_(in),
+      out_(out),
+      err_(err) {}
 
 absl::StatusOr<Context> Session::context() {
   PERIGEE_ASSIGN_OR_RETURN(const std::string path, ContextFilePath());
@@ -83,7 +90,9 @@ std::string Session::ProjectFor(const KindInfo& kind) {
   return kind.project_scoped && !all_projects ? project() : "";
 }
 
-std::string Session::ProjectForObject(const KindInfo& kind) { return kind.project_scoped ? project() : ""; }
+std::string Session::ProjectForObject(const KindInfo& kind) {
+  return kind.project_scoped ? project() : "";
+}
 
 void Session::Run(const std::function<absl::StatusOr<int>()>& command) {
   const absl::StatusOr<int> result = command();

@@ -38,7 +38,8 @@ absl::StatusOr<v1::CreateEnrollmentTokenRequest> MakeRequest(const Options& opti
   request.set_approval(options.approval);
   for (const std::string& label : options.labels) {
     const std::vector<std::string> parts = absl::StrSplit(label, absl::MaxSplits('=', 1));
-    if (parts.size() != 2) return absl::InvalidArgumentError(absl::StrCat("--label ", label, ": write KEY=VALUE"));
+    if (parts.size() != 2)
+      return absl::InvalidArgumentError(absl::StrCat("--label ", label, ": write KEY=VALUE"));
     (*request.mutable_labels())[parts[0]] = parts[1];
   }
   return request;
@@ -84,12 +85,13 @@ absl::StatusOr<int> Create(Session& session, const Options& options) {
     default:
       break;
   }
-  session.out() << "Token (shown once, for " << request.uses() << (request.uses() == 1 ? " host" : " hosts") << " of site "
-                << Printable(options.site) << ", within " << options.ttl << "):\n\n  " << Printable(response.token())
-                << "\n\nAt the site:\n\n"
+  session.out() << "Token (shown once, for " << request.uses() << (request.uses() == 1 ? " host" : " hosts")
+                << " of site " << Printable(options.site) << ", within " << options.ttl << "):\n\n  "
+                << Printable(response.token()) << "\n\nAt the site:\n\n"
                 << PrintableLines(Lines(response.token(), server, response.ca_hash()));
   if (options.approval == "manual") {
-    session.out() << "\nThen approve the host here: cloudctl get enrollmentrequests; cloudctl satellite approve NAME\n";
+    session.out()
+        << "\nThen approve the host here: cloudctl get enrollmentrequests; cloudctl satellite approve NAME\n";
   }
   return kDone;
 }
@@ -102,15 +104,20 @@ void AddToken(CLI::App& app, Session& session) {
   token->footer("Example:\n  cloudctl token create --site berlin");
   CLI::App* command = token->add_subcommand("create", "Create a token, and show what to paste at the site");
   auto options = std::make_shared<Options>();
-  command->add_option("--site", options->site, "the site that the hosts belong to")->required()->type_name("SITE");
+  command->add_option("--site", options->site, "the site that the hosts belong to")
+      ->required()
+      ->type_name("SITE");
   command->add_option("--ttl", options->ttl, "how long it may be used (10m)")->type_name("DURATION");
   command->add_option("--uses", options->uses, "how many hosts it may enrol (1)")->type_name("COUNT");
-  command->add_option("--approval", options->approval, "manual: a person approves each host (the default); auto: at once")
+  command
+      ->add_option("--approval", options->approval,
+                   "manual: a person approves each host (the default); auto: at once")
       ->type_name("auto|manual");
   command->add_option("--label", options->labels, "a label for the satellites; may be repeated")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE");
-  command->add_option("--name", options->name, "of the EnrollmentToken; chosen when left out")->type_name("NAME");
+  command->add_option("--name", options->name, "of the EnrollmentToken; chosen when left out")
+      ->type_name("NAME");
   AddOutputOption(*command, options->output);
   command->footer(
       "Examples:\n"

@@ -212,8 +212,14 @@ class Explainer {
     const auto rank = [](const v1::ExplainResponse::Finding& finding) {
       return finding.severity() == "problem" ? 0 : finding.severity() == "waiting" ? 1 : 2;
     };
-    std::stable_sort(findings.begin(), findings.end(),
-                     [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+    // Problems first, each kind in the order in which it was found.
+    const google::protobuf::RepeatedPtrField<v1::ExplainResponse::Finding> found = findings;
+    findings.Clear();
+    for (int wanted = 0; wanted <= 2; ++wanted) {
+      for (const auto& finding : found) {
+        if (rank(finding) == wanted) *findings.Add() = finding;
+      }
+    }
     const std::string name =
         absl::StrCat(KindOf(*snapshot_.object).kind, " ", MetaOf(*snapshot_.object).name());
     if (findings.empty() || rank(findings[0]) == 2) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include "absl/synchronization/mutex.h"

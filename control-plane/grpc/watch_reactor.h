@@ -31,7 +31,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchResponse>,
  private:
   void PostStep();
   void Step();
-  bool Open();
+  bool Open() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
   void Write();
   void End(const absl::Status& status);
 

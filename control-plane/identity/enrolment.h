@@ -42,7 +42,8 @@ class Enrolment {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<v1::EnrollResponse> ReturnExisting(const Applicant& applicant, const Stored& stored)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<v1::EnrollResponse> EnrolOnce(const Applicant& applicant, std::string_view address);
+  absl::StatusOr<v1::EnrollResponse> EnrolOnce(const Applicant& applicant, std::string_view address)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Refuse(const absl::Status& refusal, std::string_view address);
   absl::Status DecideOnce(const Caller& caller, const v1::DecideEnrollmentRequest& request);
 

@@ -74,8 +74,9 @@ class Planner {
     for (const Placed* placed : sorted_) {
       if (placed->workload_uid == wanted_.workload_uid && !placed->leaving) mine.push_back(placed);
     }
-    std::stable_sort(mine.begin(), mine.end(),
-                     [](const Placed* a, const Placed* b) { return a->ordinal < b->ordinal; });
+    std::sort(mine.begin(), mine.end(), [](const Placed* a, const Placed* b) {
+      return std::tie(a->ordinal, a->assignment_uid) < std::tie(b->ordinal, b->assignment_uid);
+    });
     for (const Placed* placed : mine) {
       const auto room = rooms_.find(placed->satellite_uid);
       const PlaceHost* host = room == rooms_.end() ? nullptr : &room->second.host();

@@ -99,8 +99,11 @@ class SiteDecision {
       if (IsCandidate(replica)) candidates.push_back(&replica);
     }
     // Broken ones first: replacing them takes nothing away. Then what is to go, for the room it frees.
-    std::stable_sort(candidates.begin(), candidates.end(), [](const Replica* a, const Replica* b) {
-      return std::make_pair(a->is->ready, a->is->wanted) < std::make_pair(b->is->ready, b->is->wanted);
+    std::sort(candidates.begin(), candidates.end(), [](const Replica* a, const Replica* b) {
+      const auto rank = [](const RolloutReplica& is) {
+        return std::tie(is.ready, is.wanted, is.ordinal, is.assignment_uid);
+      };
+      return rank(*a->is) < rank(*b->is);
     });
     for (Replica* candidate : candidates) {
       const bool broken = !candidate->is->ready;

@@ -45,6 +45,13 @@ void Desk::OnGreeted(Session& session, const v1::Hello& hello, bool may_wait) {
         "This identity is quarantined: two hosts answered with it. Revoke it and enrol the host again.",
         absl::Minutes(5), absl::StatusCode::kPermissionDenied);
   }
+  SatelliteRecord& record = satellites_[uid].record;
+  if (record.conditions.empty()) {
+    // Of an earlier start: they keep their times while they stay the same.
+    for (const v1::Condition& condition : satellite->status().conditions()) {
+      record.conditions.emplace(condition.type(), condition);
+    }
+  }
   OnVerdicts(arbiter_.Arrived(uid, session.id, parts_.random.Bytes(kNonceBytes), parts_.clock.SinceBoot()));
 }
 

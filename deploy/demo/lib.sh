@@ -9,7 +9,8 @@ step() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 fail() {
   echo "demo: $*" >&2
   if [ -d "${work:-}/log" ]; then
-    for log in "$work"/log/*.log; do
+    for log in "$work"/log/*.log "$work"/*/data/logs/*/current; do
+      [ -f "$log" ] || continue
       echo "--- the end of $(basename "$log")" >&2
       tail -n 15 "$log" >&2
     done

@@ -153,7 +153,7 @@ absl::Status RunningAgent::Begin(const Clock& clock, Random& random) {
       ReconcileLoop::Config{
           .site = std::move(site), .boot_id = facts_.boot_id(), .features = session.features},
       *state_, *runtime_, clock, std::move(hooks));
-  session_nonce_ = random.Bytes(16);
+  session_nonce_ = HexEncode(random.Bytes(16));
   {
     // Before the loop starts, so that its first report is not lost. The link only posts to its own thread.
     absl::MutexLock lock(&link_mutex_);
@@ -257,6 +257,8 @@ void RunningAgent::CertificateRenewed(std::string_view reason, absl::Time not_af
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(Config config, std::unique_ptr<Runtime> runtime,
                                                     const Clock& clock, Random& random) {
   PERIGEE_ASSIGN_OR_RETURN(Fd lock, LockDirectory(config.data_dir));
+  // Shims write into it with the agent's rights, but do not make it.
+  PERIGEE_RETURN_IF_ERROR(EnsureDirectory(config.data_dir + "/logs", 0700));
   auto identity = IdentityStore(config.data_dir).Read();
   if (absl::IsNotFound(identity.status())) {
     return absl::FailedPreconditionError(

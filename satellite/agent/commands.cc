@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "absl/strings/ascii.h"
@@ -10,6 +11,7 @@
 #include "satellite/agent/agent.h"
 #include "satellite/agent/enroll.h"
 #include "satellite/agent/launch.h"
+#include "satellite/agent/local_json.h"
 #include "satellite/agent/local_socket.h"
 #include "satellite/agent/offline_view.h"
 #include "satellite/logs/reader.h"
@@ -96,7 +98,8 @@ int RunAgent(const RunFlags& flags) {
   auto overrides = OverridesOf(flags.address, flags.capacity);
   if (!overrides.ok()) return Fail(overrides.status());
   auto agent =
-      Agent::Start({.data_dir = flags.data_dir, .facts = *overrides},
+      // The launcher's shims write logs there too, from another working directory.
+      Agent::Start({.data_dir = std::filesystem::absolute(flags.data_dir), .facts = *overrides},
                    NewProcessRuntime({.runtime_dir = flags.runtime_dir}), SystemClock(), SystemRandom());
   if (!agent.ok()) return Fail(agent.status());
   Log(Level::kInfo, "agent started", {{"version", PERIGEE_VERSION}});
@@ -106,10 +109,10 @@ int RunAgent(const RunFlags& flags) {
   return kExitOk;
 }
 
-int RunStatus(const std::string& data_dir) {
+int RunStatus(const std::string& data_dir, bool as_json) {
   auto view = ViewOf(data_dir);
   if (!view.ok()) return Fail(view.status());
-  std::cout << FormatView(*view, SystemClock().Now());
+  std::cout << (as_json ? FormatViewAsJson(*view) : FormatView(*view, SystemClock().Now()));
   return kExitOk;
 }
 

@@ -33,7 +33,7 @@ struct RunFlags {
 };
 int RunAgent(const RunFlags& flags);  // until SIGTERM or SIGINT
 
-int RunStatus(const std::string& data_dir);
+int RunStatus(const std::string& data_dir, bool as_json);
 int RunLogs(const std::string& data_dir, const std::string& replica, size_t tail);
 int RunRestart(const std::string& data_dir, const std::string& replica);
 

@@ -26,7 +26,7 @@ class Builder {
 
   std::optional<Trouble> Fill(StartRequest* run) {
     run->command.assign(task_.command().begin(), task_.command().end());
-    run->workdir = task_.working_directory().empty() ? "/" : task_.working_directory();
+    run->workdir = task_.working_directory();  // empty: one of its own, which ends with the run
     if (auto trouble = FillEnvironment(run)) return trouble;
     if (auto trouble = FillFiles(run)) return trouble;
     return FillLimits(run);

@@ -45,7 +45,9 @@ int main(int argc, char** argv) {
   CLI::App* status =
       app.add_subcommand("status", "what runs here, and how the link is; needs no control plane");
   status->add_option("--data-dir", data_dir, "that of the agent")->required();
-  status->callback([&] { code = RunStatus(data_dir); });
+  std::string output = "table";
+  status->add_option("-o,--output", output, "table or json")->check(CLI::IsMember({"table", "json"}));
+  status->callback([&] { code = RunStatus(data_dir, output == "json"); });
 
   CLI::App* logs = app.add_subcommand("logs", "what a replica wrote; needs neither control plane nor agent");
   logs->add_option("replica", replica, "name or id of a replica, or of a workload")->required();

@@ -50,6 +50,15 @@ Launcher::~Launcher() {
 absl::Status Launcher::TakeRuntimeDirectory() {
   PERIGEE_ASSIGN_OR_RETURN(boot_id_, BootId());
   PERIGEE_RETURN_IF_ERROR(EnsureDirectory(config_.runtime_dir, 0711));
+  struct stat found;
+  if (stat(config_.runtime_dir.c_str(), &found) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("looking at ", config_.runtime_dir));
+  }
+  if (found.st_uid != geteuid()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(config_.runtime_dir, " belongs to user ", found.st_uid,
+                     ", who could change what is run: chown it to the launcher's user"));
+  }
   const std::string lock = config_.runtime_dir + "/launcher.lock";
   lock_ = Fd(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock_.valid()) return ErrnoStatus(errno, absl::StrCat("opening ", lock));

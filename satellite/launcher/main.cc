@@ -1,6 +1,7 @@
 // perigee-launcher: see launcher.h. It reads no configuration file and no environment.
 #include <pwd.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -17,9 +18,11 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: perigee-launcher --runtime-dir DIRECTORY --agent-uid UID [options]\n"
+    "       perigee-launcher --runtime-dir DIRECTORY --purge\n"
     "\n"
     "Starts, signals, limits and removes the processes of a satellite's replicas, on the\n"
     "word of the agent. Its own end touches none of them.\n"
+    "With --purge, when no launcher serves the directory: ends all of its replicas, and itself.\n"
     "\n"
     "  --runtime-dir DIRECTORY   on a file system that a reboot empties, as /run/perigee\n"
     "  --agent-uid UID           the user of perigee-satellite; besides root nobody else is heard\n"
@@ -31,6 +34,7 @@ constexpr char kUsage[] =
 struct Options {
   Launcher::Config launcher;
   bool help = false;
+  bool purge = false;
 };
 
 std::string BesideThisProgram(const std::string& name) {
@@ -74,6 +78,10 @@ absl::StatusOr<Options> ParseOptions(std::vector<std::string> arguments) {
       options.help = true;
       return options;
     }
+    if (flag == "--purge") {
+      options.purge = true;
+      continue;
+    }
     if (flag == "--no-own-uid") {
       options.launcher.uids.count = 0;
       continue;
@@ -91,6 +99,7 @@ absl::StatusOr<Options> ParseOptions(std::vector<std::string> arguments) {
     PERIGEE_RETURN_IF_ERROR(Set(options.launcher, flag, value));
   }
   if (options.launcher.runtime_dir.empty()) return absl::InvalidArgumentError("--runtime-dir is missing");
+  if (options.purge) return options;
   if (options.launcher.agent_uid < 0) return absl::InvalidArgumentError("--agent-uid is missing");
   const passwd* const agent = getpwuid(static_cast<uid_t>(options.launcher.agent_uid));
   options.launcher.agent_gid = agent != nullptr ? agent->pw_gid : options.launcher.agent_uid;
@@ -108,6 +117,15 @@ absl::StatusOr<Fd> StopSignals() {
   Fd descriptor(signalfd(-1, &set, SFD_CLOEXEC));
   if (!descriptor.valid()) return ErrnoStatus(errno, "waiting for signals");
   return descriptor;
+}
+
+absl::Status Purge(const Options& options) {
+  PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<Launcher> launcher, Launcher::Open(options.launcher));
+  absl::Status status;
+  for (const Observed& observed : launcher->Adopt()) {
+    status.Update(Annotate(launcher->Remove(observed.id, true), observed.id));
+  }
+  return status;
 }
 
 absl::Status ServeUntilStopped(const Options& options) {
@@ -136,7 +154,10 @@ int main(int argc, char** argv) {
     std::fputs(kUsage, stdout);
     return 0;
   }
-  const absl::Status status = perigee::satellite::ServeUntilStopped(*options);
+  const rlimit no_core{0, 0};  // secrets pass through here
+  setrlimit(RLIMIT_CORE, &no_core);
+  const absl::Status status =
+      options->purge ? perigee::satellite::Purge(*options) : perigee::satellite::ServeUntilStopped(*options);
   if (status.ok()) return 0;
   std::fprintf(stderr, "perigee-launcher: %s\n", std::string(status.message()).c_str());
   return 1;

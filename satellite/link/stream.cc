@@ -77,16 +77,18 @@ void SessionStream::OnWriteDone(bool ok) {
 }
 
 void SessionStream::OnDone(const grpc::Status& status) {
-  // The lock outlives the call of Post, so that AwaitEnd's caller may destroy the executor.
-  std::shared_ptr<SessionStream> self = std::move(self_);
-  absl::MutexLock lock(&mutex_);
-  executor_.Post([self, status = FromGrpc(status)] { self->handler_.ended(status); });
-  done_ = true;
+  // The executor's thread gets the last reference: gRPC 1.51 cannot destroy a channel on a thread of its own (it
+  // would join itself). The lock outlives the call of Post, so that AwaitEnd's caller may destroy the executor.
+  const std::shared_ptr<End> end = end_;
+  absl::MutexLock lock(&end->mutex);
+  executor_.Post([self = std::move(self_), status = FromGrpc(status)] { self->handler_.ended(status); });
+  end->done = true;
 }
 
 void SessionStream::AwaitEnd() {
-  absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(&done_));
+  const std::shared_ptr<End> end = end_;
+  absl::MutexLock lock(&end->mutex);
+  end->mutex.Await(absl::Condition(&end->done));
 }
 
 }  // namespace perigee::satellite

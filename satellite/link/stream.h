@@ -61,8 +61,12 @@ class SessionStream final : public grpc::ClientBidiReactor<v1::FromSatellite, v1
   v1::FromControlPlane incoming_;        // of the library while reading_
   std::shared_ptr<SessionStream> self_;  // until OnDone
 
-  absl::Mutex mutex_;
-  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  // Outlives the stream for as long as somebody looks at it.
+  struct End {
+    absl::Mutex mutex;
+    bool done ABSL_GUARDED_BY(mutex) = false;
+  };
+  const std::shared_ptr<End> end_ = std::make_shared<End>();
 };
 
 }  // namespace perigee::satellite

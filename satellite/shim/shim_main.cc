@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,6 +61,8 @@ absl::StatusOr<Spec> ReadSpec(const std::string& directory) {
 // Nothing of whoever started us: no terminal, no directory, no descriptors.
 void LetGo() {
   setsid();
+  const rlimit no_core{0, 0};  // the run's secrets pass through here
+  setrlimit(RLIMIT_CORE, &no_core);
   (void)!chdir("/");
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, descriptor);

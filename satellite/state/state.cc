@@ -166,19 +166,20 @@ absl::Status SqliteSiteState::CheckAgainstHead(const DeltaPlan& plan) {
 }
 
 absl::Status SqliteSiteState::PutEntries(const DeltaPlan& plan) {
-  auto keep = [&](const std::string& key) -> absl::Status {
+  // What is put again as it is has no earlier version.
+  auto keep = [&](const std::string& key, const std::string& next_sha256) -> absl::Status {
     return db_->Execute(
-        "INSERT OR IGNORE INTO kept (key, sha256, payload) SELECT key, sha256, payload FROM entries WHERE "
-        "key = ?",
-        key);
+        "INSERT OR IGNORE INTO kept (key, sha256, payload)"
+        " SELECT key, sha256, payload FROM entries WHERE key = ? AND sha256 != ?",
+        key, Blob{next_sha256});
   };
   for (const std::string& key : plan.deletes) {
-    PERIGEE_RETURN_IF_ERROR(keep(key));
+    PERIGEE_RETURN_IF_ERROR(keep(key, ""));
     PERIGEE_RETURN_IF_ERROR(db_->Execute("DELETE FROM entries WHERE key = ?", key));
     PERIGEE_FAILPOINT("state.apply.delete");
   }
   for (const v1::Entry& entry : plan.puts) {
-    PERIGEE_RETURN_IF_ERROR(keep(entry.key()));
+    PERIGEE_RETURN_IF_ERROR(keep(entry.key(), entry.sha256()));
     PERIGEE_RETURN_IF_ERROR(
         db_->Execute("INSERT OR REPLACE INTO entries (key, payload, sha256) VALUES (?, ?, ?)", entry.key(),
                      Blob{entry.payload()}, Blob{entry.sha256()}));

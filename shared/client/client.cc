@@ -17,14 +17,15 @@ namespace {
 absl::Status WithAdvice(const grpc::Status& status) {
   const absl::Status error = FromGrpc(status);
   if (error.code() == absl::StatusCode::kUnavailable) {
-    return absl::UnavailableError(absl::StrCat(
-        "the control plane does not answer (", error.message(),
-        "); check the address in cloudctl context list, the network, and that perigee-control-plane runs; after a long "
-        "pause the login may have ended: cloudctl login"));
+    return absl::UnavailableError(absl::StrCat("the control plane does not answer (", error.message(),
+                                               "); check the address in cloudctl context list, the network, "
+                                               "and that perigee-control-plane runs; after a long "
+                                               "pause the login may have ended: cloudctl login"));
   }
   if (error.code() == absl::StatusCode::kDeadlineExceeded) {
     return absl::DeadlineExceededError(
-        "the control plane did not answer in time, so it is not known whether it was done; look with cloudctl get, then "
+        "the control plane did not answer in time, so it is not known whether it was done; look with "
+        "cloudctl get, then "
         "try again");
   }
   return error;
@@ -32,8 +33,8 @@ absl::Status WithAdvice(const grpc::Status& status) {
 
 template <typename Request, typename Response>
 absl::StatusOr<Response> Call(v1::CloudService::Stub& stub, const CallOptions& options,
-                              grpc::Status (v1::CloudService::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                                             Response*),
+                              grpc::Status (v1::CloudService::Stub::*method)(grpc::ClientContext*,
+                                                                             const Request&, Response*),
                               const Request& request) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(options.deadline));
@@ -119,7 +120,8 @@ absl::StatusOr<v1::Resource> Client::RevokeSatellite(const v1::RevokeSatelliteRe
 absl::StatusOr<Client> Connect(const Context& context, const Credentials& credentials) {
   PERIGEE_ASSIGN_OR_RETURN(
       auto channel_credentials,
-      MutualTlsClientFromPem(absl::StrCat(credentials.key_pem, "\n", credentials.chain_pem), credentials.roots_pem));
+      MutualTlsClientFromPem(absl::StrCat(credentials.key_pem, "\n", credentials.chain_pem),
+                             credentials.roots_pem));
   return Client(ConnectChannel(context.grpc, channel_credentials));
 }
 

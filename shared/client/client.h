@@ -48,8 +48,8 @@ class Client {
   CallOptions options_;
 };
 
-// A channel with mutual TLS to context.grpc; the server must be control-plane.perigee.internal under the roots.
-// Connects with the first call. The program has called PrepareGrpc() (shared/rpc/process_setup.h).
+// A channel with mutual TLS to context.grpc; the server must be control-plane.perigee.internal under the
+// roots. Connects with the first call. The program has called PrepareGrpc() (shared/rpc/process_setup.h).
 absl::StatusOr<Client> Connect(const Context& context, const Credentials& credentials);
 
 }  // namespace perigee

@@ -73,8 +73,8 @@ Node WriteContext(const Context& context) {
 }  // namespace
 
 const Context* ContextFile::Find(std::string_view name) const {
-  const auto found =
-      std::find_if(contexts.begin(), contexts.end(), [&](const Context& context) { return context.name == name; });
+  const auto found = std::find_if(contexts.begin(), contexts.end(),
+                                  [&](const Context& context) { return context.name == name; });
   return found == contexts.end() ? nullptr : &*found;
 }
 
@@ -93,7 +93,8 @@ absl::StatusOr<std::string> ContextFilePath() {
   if (named != nullptr && *named != '\0') return std::string(named);
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == '\0') {
-    return absl::FailedPreconditionError("neither PERIGEE_CONFIG nor HOME is set; set PERIGEE_CONFIG to a file name");
+    return absl::FailedPreconditionError(
+        "neither PERIGEE_CONFIG nor HOME is set; set PERIGEE_CONFIG to a file name");
   }
   return absl::StrCat(home, "/.config/perigee/config.yaml");
 }
@@ -132,9 +133,9 @@ absl::Status SaveContextFile(const ContextFile& file) {
 absl::StatusOr<Context> ChooseContext(const ContextFile& file, std::string_view name) {
   const std::string wanted = name.empty() ? file.current : std::string(name);
   if (wanted.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("not logged in (no context in ", file.path,
-                     "); run: cloudctl login https://HOST:7443 --ca-hash sha256:HASH --user admin --password-file FILE"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "not logged in (no context in ", file.path,
+        "); run: cloudctl login https://HOST:7443 --ca-hash sha256:HASH --user admin --password-file FILE"));
   }
   const Context* context = file.Find(wanted);
   if (context == nullptr) {
@@ -149,9 +150,9 @@ absl::StatusOr<Credentials> LoadCredentials(const ContextFile& file, const Conte
   const auto read = [&](const char* name) -> absl::StatusOr<std::string> {
     auto text = ReadFile(absl::StrCat(directory, "/", name), kCredentialBytes);
     if (text.ok()) return text;
-    return absl::FailedPreconditionError(absl::StrCat("context ", context.name, ": ", text.status().message(),
-                                                      "; log in again: cloudctl login ", context.server,
-                                                      " --ca-hash ", context.ca_hash, " --user ", context.user));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "context ", context.name, ": ", text.status().message(), "; log in again: cloudctl login ",
+        context.server, " --ca-hash ", context.ca_hash, " --user ", context.user));
   };
   Credentials credentials;
   PERIGEE_ASSIGN_OR_RETURN(credentials.roots_pem, read("ca.pem"));
@@ -161,7 +162,8 @@ absl::StatusOr<Credentials> LoadCredentials(const ContextFile& file, const Conte
   return credentials;
 }
 
-absl::Status SaveCredentials(const ContextFile& file, const Context& context, const Credentials& credentials) {
+absl::Status SaveCredentials(const ContextFile& file, const Context& context,
+                             const Credentials& credentials) {
   PERIGEE_RETURN_IF_ERROR(ValidateName(context.name));
   const std::string directory = CredentialDirectory(file, context);
   PERIGEE_RETURN_IF_ERROR(EnsureDirectory(directory, 0700));

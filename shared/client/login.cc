@@ -20,11 +20,13 @@ constexpr int kHttpOk = 200;
 
 // The message of a problem document, when the body is one.
 std::string Detail(const std::string& body) {
-  const auto json = body.size() > (16 << 10) || !nlohmann::json::accept(body) || body.find("[[[[") != body.npos
-                        ? nlohmann::json()
-                        : nlohmann::json::parse(body, nullptr, false);
+  const auto json =
+      body.size() > (16 << 10) || !nlohmann::json::accept(body) || body.find("[[[[") != body.npos
+          ? nlohmann::json()
+          : nlohmann::json::parse(body, nullptr, false);
   for (const char* field : {"detail", "message", "title"}) {
-    if (json.is_object() && json.contains(field) && json[field].is_string()) return json[field].get<std::string>();
+    if (json.is_object() && json.contains(field) && json[field].is_string())
+      return json[field].get<std::string>();
   }
   return "";
 }
@@ -32,14 +34,14 @@ std::string Detail(const std::string& body) {
 absl::Status Refused(const HttpsResponse& response, const std::string& user) {
   const std::string detail = Detail(response.body);
   if (response.status == 401 || response.status == 403) {
-    return absl::UnauthenticatedError(
-        absl::StrCat("the control plane did not accept user ", user, " with that password",
-                     detail.empty() ? "" : ": ", detail, "; the admin's is in admin-password in its data directory"));
+    return absl::UnauthenticatedError(absl::StrCat(
+        "the control plane did not accept user ", user, " with that password", detail.empty() ? "" : ": ",
+        detail, "; the admin's is in admin-password in its data directory"));
   }
   if (response.status == 429) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("too many failed logins from this address", detail.empty() ? "" : ": ", detail,
-                     "; wait a minute, then try again"));
+    return absl::ResourceExhaustedError(absl::StrCat("too many failed logins from this address",
+                                                     detail.empty() ? "" : ": ", detail,
+                                                     "; wait a minute, then try again"));
   }
   return absl::UnavailableError(absl::StrCat("the control plane answered HTTP ", response.status,
                                              detail.empty() ? "" : ": ", detail, "; see its log"));
@@ -62,7 +64,8 @@ absl::StatusOr<v1::LoginResponse> ReadResponse(const std::string& body) {
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;
   if (!google::protobuf::util::JsonStringToMessage(body, &response, options).ok()) {
-    return absl::InternalError("the control plane's answer to the login cannot be read; is it of another version?");
+    return absl::InternalError(
+        "the control plane's answer to the login cannot be read; is it of another version?");
   }
   return response;
 }
@@ -75,7 +78,8 @@ absl::StatusOr<LoginResult> Login(const LoginArguments& arguments) {
   }
   PERIGEE_ASSIGN_OR_RETURN(const std::string ca_hash, ParseCaHash(arguments.ca_hash));
   PERIGEE_ASSIGN_OR_RETURN(const std::string root, FetchRootByHash(arguments.server, ca_hash));
-  PERIGEE_ASSIGN_OR_RETURN(HttpsClient https, HttpsClient::New({.base_url = arguments.server, .roots_pem = root}));
+  PERIGEE_ASSIGN_OR_RETURN(HttpsClient https,
+                           HttpsClient::New({.base_url = arguments.server, .roots_pem = root}));
   PERIGEE_ASSIGN_OR_RETURN(const PrivateKey key, PrivateKey::GenerateEcP256());
   PERIGEE_ASSIGN_OR_RETURN(const std::string body, RequestBody(arguments, key));
   PERIGEE_ASSIGN_OR_RETURN(const HttpsResponse answer, https.Post("/login/v1", body));
@@ -87,7 +91,8 @@ absl::StatusOr<LoginResult> Login(const LoginArguments& arguments) {
   result.credentials.chain_pem = response.certificate_chain();
   // Roots that overlap are told by the server, whom the pinned one vouches for.
   result.credentials.roots_pem = response.root_certificates().empty() ? root : response.root_certificates();
-  auto identity = IdentityFromPem(absl::StrCat(result.credentials.key_pem, "\n", result.credentials.chain_pem));
+  auto identity =
+      IdentityFromPem(absl::StrCat(result.credentials.key_pem, "\n", result.credentials.chain_pem));
   if (!identity.ok()) return Annotate(identity.status(), "the certificate that the control plane gave");
   result.not_after = identity->chain.front().NotAfter();
   result.context.server = arguments.server;

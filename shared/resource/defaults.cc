@@ -131,8 +131,8 @@ void ApplyDefaults(Message& object) {
 }
 
 void RegisterDefault(std::string_view message_full_name, std::string_view field, std::string_view value) {
-  const auto* message =
-      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(std::string(message_full_name));
+  const auto* message = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+      std::string(message_full_name));
   PERIGEE_ASSERT(message != nullptr && message->FindFieldByName(std::string(field)) != nullptr);
   TheTable().Set(message_full_name, field, value);
 }

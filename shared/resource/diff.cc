@@ -22,7 +22,8 @@ std::string TextOf(const Node* node) {
   return text;
 }
 
-void Compare(const Node* before, const Node* after, const std::string& path, std::vector<v1::FieldChange>& changes);
+void Compare(const Node* before, const Node* after, const std::string& path,
+             std::vector<v1::FieldChange>& changes);
 
 void CompareMembers(const Node& before, const Node& after, const std::string& path,
                     std::vector<v1::FieldChange>& changes) {
@@ -30,23 +31,29 @@ void CompareMembers(const Node& before, const Node& after, const std::string& pa
     Compare(&member.value, after.Find(member.key), KeyPath(path, member.key), changes);
   }
   for (const Member& member : after.members) {
-    if (before.Find(member.key) == nullptr) Compare(nullptr, &member.value, KeyPath(path, member.key), changes);
+    if (before.Find(member.key) == nullptr)
+      Compare(nullptr, &member.value, KeyPath(path, member.key), changes);
   }
 }
 
 void CompareItems(const Node& before, const Node& after, const std::string& path,
                   std::vector<v1::FieldChange>& changes) {
-  const auto item = [](const Node& list, size_t i) { return i < list.items.size() ? &list.items[i] : nullptr; };
+  const auto item = [](const Node& list, size_t i) {
+    return i < list.items.size() ? &list.items[i] : nullptr;
+  };
   for (size_t i = 0; i < std::max(before.items.size(), after.items.size()); ++i) {
     Compare(item(before, i), item(after, i), ElementPath(path, i), changes);
   }
 }
 
-void Compare(const Node* before, const Node* after, const std::string& path, std::vector<v1::FieldChange>& changes) {
+void Compare(const Node* before, const Node* after, const std::string& path,
+             std::vector<v1::FieldChange>& changes) {
   using Type = Node::Type;
   if (before != nullptr && after != nullptr) {
-    if (before->type == Type::kMap && after->type == Type::kMap) return CompareMembers(*before, *after, path, changes);
-    if (before->type == Type::kList && after->type == Type::kList) return CompareItems(*before, *after, path, changes);
+    if (before->type == Type::kMap && after->type == Type::kMap)
+      return CompareMembers(*before, *after, path, changes);
+    if (before->type == Type::kList && after->type == Type::kList)
+      return CompareItems(*before, *after, path, changes);
   }
   const std::string from = TextOf(before);
   const std::string to = TextOf(after);
@@ -110,9 +117,10 @@ std::vector<v1::FieldChange> DiffSpecs(const Message& before, const Message& aft
     Compare(&a, &b, FieldPath("metadata", part), changes);
   }
   const Node empty = Node::Map();
-  Compare(from.Find("spec") ? from.Find("spec") : &empty, to.Find("spec") ? to.Find("spec") : &empty, "spec", changes);
-  CompareSecrets(before.GetReflection()->GetMessage(before, spec), after.GetReflection()->GetMessage(after, spec),
-                 "spec", changes);
+  Compare(from.Find("spec") ? from.Find("spec") : &empty, to.Find("spec") ? to.Find("spec") : &empty, "spec",
+          changes);
+  CompareSecrets(before.GetReflection()->GetMessage(before, spec),
+                 after.GetReflection()->GetMessage(after, spec), "spec", changes);
   return changes;
 }
 

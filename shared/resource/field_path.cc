@@ -24,7 +24,9 @@ std::string FieldPath(std::string_view parent, std::string_view field) {
   return parent.empty() ? std::string(field) : absl::StrCat(ToAbsl(parent), ".", ToAbsl(field));
 }
 
-std::string ElementPath(std::string_view parent, size_t index) { return absl::StrCat(ToAbsl(parent), "[", index, "]"); }
+std::string ElementPath(std::string_view parent, size_t index) {
+  return absl::StrCat(ToAbsl(parent), "[", index, "]");
+}
 
 std::string KeyPath(std::string_view parent, std::string_view key) {
   if (IsPlainKey(key)) return FieldPath(parent, key);
@@ -42,7 +44,9 @@ std::string_view ParentPath(std::string_view path) {
 
 size_t EditDistance(std::string_view a, std::string_view b, size_t limit) {
   if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) > limit) return limit + 1;
-  const auto same = [&](size_t i, size_t j) { return absl::ascii_tolower(a[i]) == absl::ascii_tolower(b[j]); };
+  const auto same = [&](size_t i, size_t j) {
+    return absl::ascii_tolower(a[i]) == absl::ascii_tolower(b[j]);
+  };
   // Three rows of the table suffice: a swap of neighbours looks two rows up.
   std::vector<size_t> above2;
   std::vector<size_t> above(b.size() + 1);
@@ -54,7 +58,8 @@ size_t EditDistance(std::string_view a, std::string_view b, size_t limit) {
     for (size_t j = 1; j <= b.size(); ++j) {
       const size_t changed = above[j - 1] + (same(i - 1, j - 1) ? 0 : 1);
       row[j] = std::min({changed, above[j] + 1, row[j - 1] + 1});
-      if (i > 1 && j > 1 && same(i - 1, j - 2) && same(i - 2, j - 1)) row[j] = std::min(row[j], above2[j - 2] + 1);
+      if (i > 1 && j > 1 && same(i - 1, j - 2) && same(i - 2, j - 1))
+        row[j] = std::min(row[j], above2[j - 2] + 1);
     }
   }
   return std::min(row[b.size()], limit + 1);

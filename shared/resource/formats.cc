@@ -20,8 +20,12 @@ constexpr size_t kPathLength = 4095;
 constexpr size_t kPathPartLength = 255;
 constexpr size_t kDataKeyLength = 253;
 
-bool IsAlnum(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)); }
-bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
+bool IsAlnum(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c));
+}
+bool IsDigit(char c) {
+  return absl::ascii_isdigit(static_cast<unsigned char>(c));
+}
 
 // The beginning of a text that may be long or hostile, for messages.
 std::string Excerpt(std::string_view text) {
@@ -34,7 +38,9 @@ absl::Status Bad(std::string_view text, std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(Excerpt(text), " ", ToAbsl(what)));
 }
 
-bool IsLowerAlnum(char c) { return IsAlnum(c) && !absl::ascii_isupper(static_cast<unsigned char>(c)); }
+bool IsLowerAlnum(char c) {
+  return IsAlnum(c) && !absl::ascii_isupper(static_cast<unsigned char>(c));
+}
 
 bool IsDnsLabel(std::string_view text) {
   return !text.empty() && text.size() <= 63 && IsLowerAlnum(text.front()) && IsLowerAlnum(text.back()) &&
@@ -43,8 +49,10 @@ bool IsDnsLabel(std::string_view text) {
 
 // The name part of a label key, and a label value that is not empty.
 bool IsLabelWord(std::string_view text) {
-  return !text.empty() && text.size() <= limits::kLabelValueLength && IsAlnum(text.front()) && IsAlnum(text.back()) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return IsAlnum(c) || c == '-' || c == '_' || c == '.'; });
+  return !text.empty() && text.size() <= limits::kLabelValueLength && IsAlnum(text.front()) &&
+         IsAlnum(text.back()) && std::all_of(text.begin(), text.end(), [](char c) {
+           return IsAlnum(c) || c == '-' || c == '_' || c == '.';
+         });
 }
 
 absl::Status CheckMode(std::string_view text) {
@@ -64,8 +72,8 @@ absl::Status CheckPercent(std::string_view text) {
 }
 
 absl::Status CheckTimeOfDay(std::string_view text) {
-  const bool shape = text.size() == 5 && text[2] == ':' && IsDigit(text[0]) && IsDigit(text[1]) && IsDigit(text[3]) &&
-                     IsDigit(text[4]);
+  const bool shape = text.size() == 5 && text[2] == ':' && IsDigit(text[0]) && IsDigit(text[1]) &&
+                     IsDigit(text[3]) && IsDigit(text[4]);
   if (shape && text.substr(0, 2) < "24" && text[3] < '6') return absl::OkStatus();
   return Bad(text, "is not a time of day; write for example \"22:00\"");
 }
@@ -84,18 +92,22 @@ absl::Status ValidateLabelKey(std::string_view key) {
   bool valid = IsLabelWord(name);
   if (slash != key.npos) {
     const std::vector<absl::string_view> parts = absl::StrSplit(ToAbsl(key.substr(0, slash)), '.');
-    valid = valid && slash <= 253 &&
-            std::all_of(parts.begin(), parts.end(), [](absl::string_view part) { return IsDnsLabel(ToStd(part)); });
+    valid = valid && slash <= 253 && std::all_of(parts.begin(), parts.end(), [](absl::string_view part) {
+              return IsDnsLabel(ToStd(part));
+            });
   }
   if (valid) return absl::OkStatus();
-  return Bad(key, "is not a label key: [prefix.example/]name, the name at most 63 of A-Z, a-z, 0-9, \"-\", \"_\", \".\"");
+  return Bad(
+      key,
+      "is not a label key: [prefix.example/]name, the name at most 63 of A-Z, a-z, 0-9, \"-\", \"_\", \".\"");
 }
 
 absl::Status ValidateLabelValue(std::string_view value) {
   if (value.empty() || IsLabelWord(value)) return absl::OkStatus();
-  return Bad(value,
-             "is not a label value: at most 63 of A-Z, a-z, 0-9, \"-\", \"_\", \".\", beginning and ending with a "
-             "letter or digit");
+  return Bad(
+      value,
+      "is not a label value: at most 63 of A-Z, a-z, 0-9, \"-\", \"_\", \".\", beginning and ending with a "
+      "letter or digit");
 }
 
 absl::Status CheckAbsolutePath(std::string_view text) {
@@ -107,15 +119,18 @@ absl::Status CheckAbsolutePath(std::string_view text) {
     if (part == "." || part == "..") return Bad(text, "must not have \".\" or \"..\" as a part");
     if (part.size() > kPathPartLength) return Bad(text, "has a part longer than 255 bytes");
   }
-  const bool control = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  const bool control =
+      std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
   return control ? Bad(text, "has a control character") : absl::OkStatus();
 }
 
 absl::Status CheckEnvName(std::string_view text) {
   const bool shape = !text.empty() && text.size() <= 255 && !IsDigit(text[0]) &&
                      std::all_of(text.begin(), text.end(), [](char c) { return IsAlnum(c) || c == '_'; });
-  if (!shape) return Bad(text, "is not a variable name: letters, digits and \"_\", not beginning with a digit");
-  if (text.starts_with("PERIGEE_")) return Bad(text, "is reserved: variables that begin with PERIGEE_ are set by the satellite");
+  if (!shape)
+    return Bad(text, "is not a variable name: letters, digits and \"_\", not beginning with a digit");
+  if (text.starts_with("PERIGEE_"))
+    return Bad(text, "is reserved: variables that begin with PERIGEE_ are set by the satellite");
   return absl::OkStatus();
 }
 

@@ -19,7 +19,8 @@ std::string_view WhyNotApplicable(const std::string& kind) {
   if (kind == "Satellite" || kind == "EnrollmentRequest") {
     return "is made by enrolling a host, not by a manifest: cloudctl token create --site SITE";
   }
-  if (kind == "EnrollmentToken") return "is made by a command, not by a manifest: cloudctl token create --site SITE";
+  if (kind == "EnrollmentToken")
+    return "is made by a command, not by a manifest: cloudctl token create --site SITE";
   return "is written by the system; a manifest cannot create or change it";
 }
 
@@ -32,8 +33,9 @@ class Manifests {
   void ReadFile(const v1::Manifest& manifest) {
     bytes_ += manifest.content().size();
     if (bytes_ > limits::kManifestBytes) {
-      AddError(manifest.file_name(), absl::StrCat("the manifests are larger than ", limits::kManifestBytes >> 20,
-                                                  " MiB together; apply them in parts"));
+      AddError(manifest.file_name(),
+               absl::StrCat("the manifests are larger than ", limits::kManifestBytes >> 20,
+                            " MiB together; apply them in parts"));
       return;
     }
     ReadDocuments read = ReadYaml(manifest.content(), manifest.file_name());
@@ -91,12 +93,15 @@ class Manifests {
     const Node* version = document.Find("apiVersion");
     const Node* kind = document.Find("kind");
     if (version == nullptr) {
-      reader.Fail(document, "apiVersion", "required; this release reads perigee.dev/v1", "apiVersion: perigee.dev/v1");
+      reader.Fail(document, "apiVersion", "required; this release reads perigee.dev/v1",
+                  "apiVersion: perigee.dev/v1");
     } else if (version->text != kApiVersion) {
-      reader.Fail(*version, "apiVersion", "unknown version; this release reads perigee.dev/v1", std::string(kApiVersion));
+      reader.Fail(*version, "apiVersion", "unknown version; this release reads perigee.dev/v1",
+                  std::string(kApiVersion));
     }
     if (kind == nullptr || !kind->is_scalar()) {
-      reader.Fail(kind == nullptr ? document : *kind, "kind", "required: Site, Project, Workload, Config or Secret");
+      reader.Fail(kind == nullptr ? document : *kind, "kind",
+                  "required: Site, Project, Workload, Config or Secret");
       return nullptr;
     }
     const KindInfo* info = FindKind(kind->text);
@@ -124,7 +129,8 @@ class Manifests {
     for (const Member& member : document.members) {
       const std::string& key = member.key;
       source.Set(key, member.line, member.column);
-      if (key == "apiVersion" || key == "kind" || (key == "status" && kind.field->message_type()->FindFieldByName(key))) {
+      if (key == "apiVersion" || key == "kind" ||
+          (key == "status" && kind.field->message_type()->FindFieldByName(key))) {
         continue;
       }
       const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(key);
@@ -148,8 +154,9 @@ class Manifests {
       reader.FailEmpty(path, "there is no value; give one, or leave the field out");
       return;
     }
-    reader.Read(node, *message.GetReflection()->MutableMessage(&message, field), path,
-                path == "metadata" ? MessageReader::OutputOnly::kIgnored : MessageReader::OutputOnly::kRefused);
+    reader.Read(
+        node, *message.GetReflection()->MutableMessage(&message, field), path,
+        path == "metadata" ? MessageReader::OutputOnly::kIgnored : MessageReader::OutputOnly::kRefused);
   }
 
   void SetProject(const Node& document, const KindInfo& kind, Message& message, MessageReader& reader) {
@@ -158,11 +165,13 @@ class Manifests {
       if (meta.project().empty()) meta.set_project(std::string(default_project_));
     } else if (!meta.project().empty()) {
       const Node* project = document.Find("metadata")->Find("project");
-      reader.Fail(*project, "metadata.project", absl::StrCat("a ", kind.kind, " belongs to no project; leave it out"));
+      reader.Fail(*project, "metadata.project",
+                  absl::StrCat("a ", kind.kind, " belongs to no project; leave it out"));
     }
   }
 
-  void CheckOnlyOnce(const Node& document, const Message& message, const std::string& file, MessageReader& reader) {
+  void CheckOnlyOnce(const Node& document, const Message& message, const std::string& file,
+                     MessageReader& reader) {
     const v1::ObjectMeta& meta = MetaOf(message);
     if (meta.name().empty()) return;
     const std::string key = absl::StrCat(KindOf(message).kind, "/", meta.project(), "/", meta.name());

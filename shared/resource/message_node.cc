@@ -42,23 +42,29 @@ Node ScalarNode(const Message& message, const FieldDescriptor* field, int index)
       return Node::Quoted(std::move(text));
     }
     case FieldDescriptor::CPPTYPE_BOOL:
-      return Node::Plain((one ? r->GetBool(message, field) : r->GetRepeatedBool(message, field, index)) ? "true"
-                                                                                                       : "false");
+      return Node::Plain(
+          (one ? r->GetBool(message, field) : r->GetRepeatedBool(message, field, index)) ? "true" : "false");
     case FieldDescriptor::CPPTYPE_INT32:
-      return Node::Plain(absl::StrCat(one ? r->GetInt32(message, field) : r->GetRepeatedInt32(message, field, index)));
+      return Node::Plain(
+          absl::StrCat(one ? r->GetInt32(message, field) : r->GetRepeatedInt32(message, field, index)));
     case FieldDescriptor::CPPTYPE_INT64:
-      return Node::Plain(absl::StrCat(one ? r->GetInt64(message, field) : r->GetRepeatedInt64(message, field, index)));
+      return Node::Plain(
+          absl::StrCat(one ? r->GetInt64(message, field) : r->GetRepeatedInt64(message, field, index)));
     case FieldDescriptor::CPPTYPE_UINT32:
-      return Node::Plain(absl::StrCat(one ? r->GetUInt32(message, field) : r->GetRepeatedUInt32(message, field, index)));
+      return Node::Plain(
+          absl::StrCat(one ? r->GetUInt32(message, field) : r->GetRepeatedUInt32(message, field, index)));
     case FieldDescriptor::CPPTYPE_UINT64:
-      return Node::Plain(absl::StrCat(one ? r->GetUInt64(message, field) : r->GetRepeatedUInt64(message, field, index)));
+      return Node::Plain(
+          absl::StrCat(one ? r->GetUInt64(message, field) : r->GetRepeatedUInt64(message, field, index)));
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return Node::Plain(
           FormatDouble(one ? r->GetDouble(message, field) : r->GetRepeatedDouble(message, field, index)));
     case FieldDescriptor::CPPTYPE_FLOAT:
-      return Node::Plain(FormatDouble(one ? r->GetFloat(message, field) : r->GetRepeatedFloat(message, field, index)));
+      return Node::Plain(
+          FormatDouble(one ? r->GetFloat(message, field) : r->GetRepeatedFloat(message, field, index)));
     case FieldDescriptor::CPPTYPE_ENUM:
-      return Node::Quoted((one ? r->GetEnum(message, field) : r->GetRepeatedEnum(message, field, index))->name());
+      return Node::Quoted(
+          (one ? r->GetEnum(message, field) : r->GetRepeatedEnum(message, field, index))->name());
     case FieldDescriptor::CPPTYPE_MESSAGE:
       break;
   }

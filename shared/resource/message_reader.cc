@@ -22,7 +22,8 @@ std::string Found(const Node& node) {
     case Node::Type::kNull:
       return "nothing";
     case Node::Type::kPlain:
-      return absl::StrCat(ToAbsl(PlainTypeName(ClassifyPlain(node.text))), " (", node.text.substr(0, 40), ")");
+      return absl::StrCat(ToAbsl(PlainTypeName(ClassifyPlain(node.text))), " (", node.text.substr(0, 40),
+                          ")");
     case Node::Type::kQuoted:
       return "a text in quotes";
     case Node::Type::kList:
@@ -83,7 +84,8 @@ void MessageReader::FailAt(int line, int column, const std::string& path, std::s
   errors_->push_back(std::move(error));
 }
 
-void MessageReader::Fail(const Node& node, const std::string& path, std::string message, std::string suggestion) {
+void MessageReader::Fail(const Node& node, const std::string& path, std::string message,
+                         std::string suggestion) {
   FailAt(node.line, node.column, path, std::move(message), std::move(suggestion));
 }
 
@@ -92,7 +94,8 @@ void MessageReader::FailEmpty(const std::string& path, std::string message) {
   FailAt(key.line, key.column, path, std::move(message), "");
 }
 
-void MessageReader::Read(const Node& node, Message& message, const std::string& path, OutputOnly output_only) {
+void MessageReader::Read(const Node& node, Message& message, const std::string& path,
+                         OutputOnly output_only) {
   output_only_ = output_only;
   if (node.type != Node::Type::kMap) {
     if (ReadShortForm(node, message, path)) return;
@@ -201,8 +204,8 @@ bool MessageReader::ReadShortForm(const Node& node, Message& message, const std:
   return true;
 }
 
-void MessageReader::ReadScalar(const Node& node, Message& message, const FieldDescriptor* field, bool plain_taken,
-                               const std::string& path) {
+void MessageReader::ReadScalar(const Node& node, Message& message, const FieldDescriptor* field,
+                               bool plain_taken, const std::string& path) {
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
       return ReadText(node, message, field, plain_taken, path);
@@ -219,8 +222,8 @@ void MessageReader::ReadScalar(const Node& node, Message& message, const FieldDe
   }
 }
 
-void MessageReader::ReadText(const Node& node, Message& message, const FieldDescriptor* field, bool plain_taken,
-                             const std::string& path) {
+void MessageReader::ReadText(const Node& node, Message& message, const FieldDescriptor* field,
+                             bool plain_taken, const std::string& path) {
   if (!node.is_scalar()) return Fail(node, path, absl::StrCat("expected a text, found ", Found(node)));
   const PlainType type = node.type == Node::Type::kQuoted ? PlainType::kText : ClassifyPlain(node.text);
   const bool number = type == PlainType::kInteger || type == PlainType::kFloat;
@@ -239,12 +242,14 @@ void MessageReader::ReadInteger(const Node& node, Message& message, const FieldD
   if (node.type == Node::Type::kQuoted && IsDecimalInteger(node.text)) {
     return Fail(node, path, "expected a number, found a text in quotes; remove the quotes", node.text);
   }
-  if (node.type != Node::Type::kPlain) return Fail(node, path, absl::StrCat("expected a whole number, found ", Found(node)));
+  if (node.type != Node::Type::kPlain)
+    return Fail(node, path, absl::StrCat("expected a whole number, found ", Found(node)));
   int64_t value = 0;
   if (!IsDecimalInteger(node.text)) {
     const bool other_form = ClassifyPlain(node.text) == PlainType::kInteger;
-    return Fail(node, path, absl::StrCat("expected a whole number, found ", Found(node),
-                                         other_form ? "; write it in decimal, without leading zeros" : ""));
+    return Fail(node, path,
+                absl::StrCat("expected a whole number, found ", Found(node),
+                             other_form ? "; write it in decimal, without leading zeros" : ""));
   }
   const bool narrow = field->cpp_type() == FieldDescriptor::CPPTYPE_INT32;
   if (!absl::SimpleAtoi(node.text, &value) || (narrow && (value > INT32_MAX || value < INT32_MIN)) ||
@@ -294,7 +299,8 @@ void MessageReader::ReadTimestamp(const Node& node, Message& message, const std:
   }
   auto& stamp = static_cast<google::protobuf::Timestamp&>(message);
   stamp.set_seconds(absl::ToUnixSeconds(time));
-  stamp.set_nanos(static_cast<int32_t>((time - absl::FromUnixSeconds(stamp.seconds())) / absl::Nanoseconds(1)));
+  stamp.set_nanos(
+      static_cast<int32_t>((time - absl::FromUnixSeconds(stamp.seconds())) / absl::Nanoseconds(1)));
 }
 
 }  // namespace perigee

@@ -19,7 +19,8 @@ class MessageReader {
   MessageReader(std::string file, SourceMap* source, std::vector<v1::FieldError>* errors)
       : file_(std::move(file)), source_(source), errors_(errors) {}
 
-  void Read(const Node& node, google::protobuf::Message& message, const std::string& path, OutputOnly output_only);
+  void Read(const Node& node, google::protobuf::Message& message, const std::string& path,
+            OutputOnly output_only);
   void Fail(const Node& node, const std::string& path, std::string message, std::string suggestion = "");
   void FailAt(int line, int column, const std::string& path, std::string message, std::string suggestion);
 
@@ -35,10 +36,10 @@ class MessageReader {
   void ReadMap(const Node& node, google::protobuf::Message& message, const FieldDescriptor* field,
                const std::string& path);
   bool ReadShortForm(const Node& node, google::protobuf::Message& message, const std::string& path);
-  void ReadScalar(const Node& node, google::protobuf::Message& message, const FieldDescriptor* field, bool plain_taken,
-                  const std::string& path);
-  void ReadText(const Node& node, google::protobuf::Message& message, const FieldDescriptor* field, bool plain_taken,
-                const std::string& path);
+  void ReadScalar(const Node& node, google::protobuf::Message& message, const FieldDescriptor* field,
+                  bool plain_taken, const std::string& path);
+  void ReadText(const Node& node, google::protobuf::Message& message, const FieldDescriptor* field,
+                bool plain_taken, const std::string& path);
   void ReadInteger(const Node& node, google::protobuf::Message& message, const FieldDescriptor* field,
                    const std::string& path);
   void ReadDouble(const Node& node, google::protobuf::Message& message, const FieldDescriptor* field,

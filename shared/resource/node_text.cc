@@ -25,7 +25,8 @@ bool NeedsEscapes(std::string_view text, bool lines_allowed) {
 // Whether every reader of YAML takes the text as a text without quotes.
 bool IsSafePlain(std::string_view text) {
   if (ClassifyPlain(text) != PlainType::kText) return false;
-  if (!absl::ascii_isalnum(static_cast<unsigned char>(text[0])) && text[0] != '/' && text[0] != '_') return false;
+  if (!absl::ascii_isalnum(static_cast<unsigned char>(text[0])) && text[0] != '/' && text[0] != '_')
+    return false;
   if (text.back() == ' ' || text.back() == ':') return false;
   // Base-60 numbers and dates of YAML 1.1.
   const bool numeric = std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -40,7 +41,8 @@ bool IsSafePlain(std::string_view text) {
 // Whether a literal block scalar (`|`) says exactly this.
 bool IsSafeBlock(std::string_view text) {
   if (text.find('\n') == text.npos || text.ends_with("\n\n") || text == "\n") return false;
-  if (text[0] == ' ' || text[0] == '\n' || text[0] == '\t' || text.back() == ' ' || text.back() == '\t') return false;
+  if (text[0] == ' ' || text[0] == '\n' || text[0] == '\t' || text.back() == ' ' || text.back() == '\t')
+    return false;
   if (text.find(" \n") != text.npos || text.find("\t\n") != text.npos) return false;
   return !NeedsEscapes(text, /*lines_allowed=*/true);
 }
@@ -79,7 +81,9 @@ std::string YamlScalar(const Node& node, size_t indent) {
   return "null";
 }
 
-bool HasChildren(const Node& node) { return !node.items.empty() || !node.members.empty(); }
+bool HasChildren(const Node& node) {
+  return !node.items.empty() || !node.members.empty();
+}
 
 // Writes a list or map whose lines begin at `indent`; the first one is already indented.
 void WriteYaml(const Node& node, size_t indent, std::string& out) {

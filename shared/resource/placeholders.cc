@@ -29,7 +29,8 @@ absl::StatusOr<std::string> Resolve(std::string_view text, const std::map<std::s
       continue;
     }
     const auto value = values.find(name);
-    if (value == values.end()) return absl::NotFoundError(absl::StrCat("there is no value for ${", name, "}"));
+    if (value == values.end())
+      return absl::NotFoundError(absl::StrCat("there is no value for ${", name, "}"));
     if (used != nullptr) used->insert(*value);
     result.append(text.substr(0, start)).append(value->second);
     text.remove_prefix(end + 1);

@@ -42,9 +42,9 @@ absl::Status BadQuantity(std::string_view text, std::string_view why) {
 }
 
 struct Number {
-  Wide digits = 0;     // without the point
-  int decimals = 0;    // digits after the point
-  size_t length = 0;   // characters taken
+  Wide digits = 0;    // without the point
+  int decimals = 0;   // digits after the point
+  size_t length = 0;  // characters taken
 };
 
 absl::StatusOr<Number> ReadNumber(std::string_view text) {
@@ -92,8 +92,8 @@ absl::StatusOr<int64_t> ParseQuantity(std::string_view text) {
   int exponent = 0;
   Wide factor = kUnit;
   if (!ReadExponent(rest, &exponent)) {
-    const auto suffix = std::find_if(kSuffixes.begin(), kSuffixes.end(),
-                                     [&](const Suffix& s) { return s.text == rest; });
+    const auto suffix =
+        std::find_if(kSuffixes.begin(), kSuffixes.end(), [&](const Suffix& s) { return s.text == rest; });
     if (suffix == kSuffixes.end()) {
       return BadQuantity(text, absl::StrCat("unknown unit \"", ToAbsl(rest.substr(0, 10)), "\""));
     }
@@ -130,13 +130,15 @@ std::string FormatQuantity(int64_t thousandths) {
 
 absl::StatusOr<absl::Duration> ParseDuration(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", ToAbsl(text.substr(0, 40)), "\" is not a duration: ",
-                                                   ToAbsl(why), "; write for example 30s, 500ms, 1m30s or 2h"));
+    return absl::InvalidArgumentError(absl::StrCat("\"", ToAbsl(text.substr(0, 40)),
+                                                   "\" is not a duration: ", ToAbsl(why),
+                                                   "; write for example 30s, 500ms, 1m30s or 2h"));
   };
   if (text.empty()) return bad("it is empty");
   if (text.starts_with('-')) return bad("it must not be negative");
   if (text.size() > 40) return bad("it is too long");
-  if (!absl::ascii_isdigit(static_cast<unsigned char>(text[0]))) return bad("it does not begin with a number");
+  if (!absl::ascii_isdigit(static_cast<unsigned char>(text[0])))
+    return bad("it does not begin with a number");
   if (absl::ascii_isdigit(static_cast<unsigned char>(text.back()))) return bad("the unit is missing");
   for (const char c : text) {
     if (!absl::ascii_isdigit(static_cast<unsigned char>(c)) && c != '.' && c != 'm' && c != 's' && c != 'h') {

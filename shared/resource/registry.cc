@@ -57,7 +57,8 @@ std::vector<KindInfo> BuildKinds() {
   for (int i = 0; i < resource->field_count(); ++i) {
     const FieldDescriptor* field = resource->field(i);
     const std::string& kind = field->message_type()->name();
-    const Row* row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.kind == kind; });
+    const Row* row =
+        std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.kind == kind; });
     PERIGEE_ASSERT(row != std::end(kRows));
     KindInfo info;
     info.kind = kind;
@@ -123,14 +124,18 @@ const KindInfo& KindOf(const Message& object) {
 }
 
 const v1::ObjectMeta& MetaOf(const Message& object) {
-  return static_cast<const v1::ObjectMeta&>(object.GetReflection()->GetMessage(object, MetadataField(object)));
+  return static_cast<const v1::ObjectMeta&>(
+      object.GetReflection()->GetMessage(object, MetadataField(object)));
 }
 
 v1::ObjectMeta& MutableMeta(Message& object) {
-  return static_cast<v1::ObjectMeta&>(*object.GetReflection()->MutableMessage(&object, MetadataField(object)));
+  return static_cast<v1::ObjectMeta&>(
+      *object.GetReflection()->MutableMessage(&object, MetadataField(object)));
 }
 
-bool HasObject(const v1::Resource& resource) { return SetField(resource) != nullptr; }
+bool HasObject(const v1::Resource& resource) {
+  return SetField(resource) != nullptr;
+}
 
 const Message& ObjectOf(const v1::Resource& resource) {
   const FieldDescriptor* field = SetField(resource);

@@ -25,73 +25,74 @@ constexpr auto kNames = std::to_array<Name>({
     {kSucceeded, "Succeeded"},
     {kFailed, "Failed"},
 });
-constexpr auto kStates = std::to_array<ReplicaState>({kPending, kFetching, kStarting, kRunning, kReady, kUnhealthy,
-                                                      kBackoff, kStopping, kStopped, kSucceeded, kFailed});
+constexpr auto kStates =
+    std::to_array<ReplicaState>({kPending, kFetching, kStarting, kRunning, kReady, kUnhealthy, kBackoff,
+                                 kStopping, kStopped, kSucceeded, kFailed});
 
 struct Move {
   ReplicaState from;
   ReplicaState to;
 };
 constexpr auto kMoves = std::to_array<Move>({
-    {kPending, kFetching},    // all it needs is known
-    {kPending, kStarting},    // nothing to fetch
-    {kPending, kBackoff},     // a start was refused (program missing, port taken)
-    {kPending, kStopped},     // no longer wanted, or its lease has run out
-    {kPending, kFailed},      // an ask this host cannot meet
-    {kPending, kRunning},     // adopted
-    {kPending, kReady},       // adopted
-    {kPending, kUnhealthy},   // adopted
-    {kPending, kStopping},    // adopted while it was ending
-    {kPending, kSucceeded},   // adopted after its end
-    {kFetching, kPending},    // something it needs went away
-    {kFetching, kStarting},   //
-    {kFetching, kBackoff},    // could not be brought
-    {kFetching, kStopped},    //
-    {kFetching, kFailed},     //
-    {kStarting, kRunning},    // startup probe passed, or there is none
-    {kStarting, kReady},      // no readiness probe, or it passed at once
-    {kStarting, kUnhealthy},  // startup probe fails
-    {kStarting, kBackoff},    // ended
-    {kStarting, kStopping},   //
-    {kStarting, kStopped},    // killed by its lease
-    {kStarting, kSucceeded},  //
-    {kStarting, kFailed},     //
-    {kRunning, kReady},       // readiness passed
-    {kRunning, kUnhealthy},   //
-    {kRunning, kBackoff},     //
-    {kRunning, kStopping},    //
-    {kRunning, kStopped},     //
-    {kRunning, kSucceeded},   //
-    {kRunning, kFailed},      //
-    {kReady, kUnhealthy},     // a probe fails
-    {kReady, kRunning},       // adopted, readiness asked again
-    {kReady, kBackoff},       //
-    {kReady, kStopping},      //
-    {kReady, kStopped},       //
-    {kReady, kSucceeded},     //
-    {kReady, kFailed},        //
-    {kUnhealthy, kReady},     // the probe passes again
-    {kUnhealthy, kRunning},   // the startup probe passes
-    {kUnhealthy, kBackoff},   //
-    {kUnhealthy, kStopping},  // liveness failed, or no longer wanted
-    {kUnhealthy, kStopped},   //
-    {kUnhealthy, kSucceeded}, //
-    {kUnhealthy, kFailed},    //
-    {kBackoff, kPending},     // something it needs is missing now
-    {kBackoff, kFetching},    //
-    {kBackoff, kStarting},    // the wait is over
-    {kBackoff, kStopped},     //
-    {kBackoff, kFailed},      //
-    {kStopping, kStopped},    //
-    {kStopping, kBackoff},    // stopped in order to start again
-    {kStopping, kPending},    // stopped in order to start another revision
-    {kStopping, kSucceeded},  // it ended with success first
-    {kStopping, kFailed},     //
-    {kStopped, kPending},     // wanted again
-    {kStopped, kFetching},    //
-    {kStopped, kStarting},    //
-    {kSucceeded, kPending},   // another revision
-    {kFailed, kPending},      // another revision, or a person asked
+    {kPending, kFetching},     // all it needs is known
+    {kPending, kStarting},     // nothing to fetch
+    {kPending, kBackoff},      // a start was refused (program missing, port taken)
+    {kPending, kStopped},      // no longer wanted, or its lease has run out
+    {kPending, kFailed},       // an ask this host cannot meet
+    {kPending, kRunning},      // adopted
+    {kPending, kReady},        // adopted
+    {kPending, kUnhealthy},    // adopted
+    {kPending, kStopping},     // adopted while it was ending
+    {kPending, kSucceeded},    // adopted after its end
+    {kFetching, kPending},     // something it needs went away
+    {kFetching, kStarting},    //
+    {kFetching, kBackoff},     // could not be brought
+    {kFetching, kStopped},     //
+    {kFetching, kFailed},      //
+    {kStarting, kRunning},     // startup probe passed, or there is none
+    {kStarting, kReady},       // no readiness probe, or it passed at once
+    {kStarting, kUnhealthy},   // startup probe fails
+    {kStarting, kBackoff},     // ended
+    {kStarting, kStopping},    //
+    {kStarting, kStopped},     // killed by its lease
+    {kStarting, kSucceeded},   //
+    {kStarting, kFailed},      //
+    {kRunning, kReady},        // readiness passed
+    {kRunning, kUnhealthy},    //
+    {kRunning, kBackoff},      //
+    {kRunning, kStopping},     //
+    {kRunning, kStopped},      //
+    {kRunning, kSucceeded},    //
+    {kRunning, kFailed},       //
+    {kReady, kUnhealthy},      // a probe fails
+    {kReady, kRunning},        // adopted, readiness asked again
+    {kReady, kBackoff},        //
+    {kReady, kStopping},       //
+    {kReady, kStopped},        //
+    {kReady, kSucceeded},      //
+    {kReady, kFailed},         //
+    {kUnhealthy, kReady},      // the probe passes again
+    {kUnhealthy, kRunning},    // the startup probe passes
+    {kUnhealthy, kBackoff},    //
+    {kUnhealthy, kStopping},   // liveness failed, or no longer wanted
+    {kUnhealthy, kStopped},    //
+    {kUnhealthy, kSucceeded},  //
+    {kUnhealthy, kFailed},     //
+    {kBackoff, kPending},      // something it needs is missing now
+    {kBackoff, kFetching},     //
+    {kBackoff, kStarting},     // the wait is over
+    {kBackoff, kStopped},      //
+    {kBackoff, kFailed},       //
+    {kStopping, kStopped},     //
+    {kStopping, kBackoff},     // stopped in order to start again
+    {kStopping, kPending},     // stopped in order to start another revision
+    {kStopping, kSucceeded},   // it ended with success first
+    {kStopping, kFailed},      //
+    {kStopped, kPending},      // wanted again
+    {kStopped, kFetching},     //
+    {kStopped, kStarting},     //
+    {kSucceeded, kPending},    // another revision
+    {kFailed, kPending},       // another revision, or a person asked
 });
 
 }  // namespace
@@ -107,7 +108,9 @@ std::optional<ReplicaState> ParseReplicaState(std::string_view name) {
   return std::nullopt;
 }
 
-std::span<const ReplicaState> AllReplicaStates() { return kStates; }
+std::span<const ReplicaState> AllReplicaStates() {
+  return kStates;
+}
 
 bool CanTransition(ReplicaState from, ReplicaState to) {
   return std::any_of(kMoves.begin(), kMoves.end(),

@@ -12,11 +12,14 @@
 namespace perigee {
 namespace {
 
-bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
+bool IsDigit(char c) {
+  return absl::ascii_isdigit(static_cast<unsigned char>(c));
+}
 
 bool IsOneOf(std::string_view text, std::initializer_list<std::string_view> words) {
-  return std::any_of(words.begin(), words.end(),
-                     [&](std::string_view word) { return absl::EqualsIgnoreCase(ToAbsl(text), ToAbsl(word)); });
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return absl::EqualsIgnoreCase(ToAbsl(text), ToAbsl(word));
+  });
 }
 
 std::string_view WithoutSign(std::string_view text) {
@@ -29,10 +32,11 @@ bool IsInteger(std::string_view text) {
   text = WithoutSign(text);
   if (text.empty() || !IsDigit(text[0])) return false;
   const bool prefixed = text.size() > 2 && text[0] == '0' &&
-                        (text[1] == 'x' || text[1] == 'X' || text[1] == 'o' || text[1] == 'O' || text[1] == 'b' ||
-                         text[1] == 'B');
+                        (text[1] == 'x' || text[1] == 'X' || text[1] == 'o' || text[1] == 'O' ||
+                         text[1] == 'b' || text[1] == 'B');
   if (prefixed) {
-    return std::all_of(text.begin() + 2, text.end(), [](unsigned char c) { return absl::ascii_isxdigit(c) || c == '_'; });
+    return std::all_of(text.begin() + 2, text.end(),
+                       [](unsigned char c) { return absl::ascii_isxdigit(c) || c == '_'; });
   }
   return std::all_of(text.begin(), text.end(), [](char c) { return IsDigit(c) || c == '_'; });
 }

@@ -20,7 +20,8 @@ std::string_view FormatOf(const FieldDescriptor* field) {
 }
 
 bool TakesPlainScalar(const FieldDescriptor* field) {
-  return field->options().GetExtension(v1::plain_scalar) || (field->is_map() && FormatOf(field) == "quantity");
+  return field->options().GetExtension(v1::plain_scalar) ||
+         (field->is_map() && FormatOf(field) == "quantity");
 }
 
 const FieldDescriptor* ScalarStringField(const google::protobuf::Descriptor* message) {
@@ -36,7 +37,8 @@ const FieldDescriptor* ScalarIntField(const google::protobuf::Descriptor* messag
 bool IsSet(const google::protobuf::Message& message, const FieldDescriptor* field) {
   const auto* reflection = message.GetReflection();
   // Without presence, HasField of a scalar tells whether it differs from zero.
-  return field->is_repeated() ? reflection->FieldSize(message, field) > 0 : reflection->HasField(message, field);
+  return field->is_repeated() ? reflection->FieldSize(message, field) > 0
+                              : reflection->HasField(message, field);
 }
 
 }  // namespace perigee

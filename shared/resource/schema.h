@@ -14,10 +14,18 @@ namespace perigee {
 
 using google::protobuf::FieldDescriptor;
 
-inline bool IsRequired(const FieldDescriptor* field) { return field->options().GetExtension(v1::required); }
-inline bool IsSecret(const FieldDescriptor* field) { return field->options().GetExtension(v1::secret); }
-inline bool IsOutputOnly(const FieldDescriptor* field) { return field->options().GetExtension(v1::output_only); }
-inline std::string_view NotYet(const FieldDescriptor* field) { return field->options().GetExtension(v1::not_yet); }
+inline bool IsRequired(const FieldDescriptor* field) {
+  return field->options().GetExtension(v1::required);
+}
+inline bool IsSecret(const FieldDescriptor* field) {
+  return field->options().GetExtension(v1::secret);
+}
+inline bool IsOutputOnly(const FieldDescriptor* field) {
+  return field->options().GetExtension(v1::output_only);
+}
+inline std::string_view NotYet(const FieldDescriptor* field) {
+  return field->options().GetExtension(v1::not_yet);
+}
 inline std::string_view DefaultOf(const FieldDescriptor* field) {
   return field->options().GetExtension(v1::default_value);
 }

@@ -45,7 +45,9 @@ std::vector<std::string> Terms(std::string_view text) {
   return terms;
 }
 
-std::string Trim(absl::string_view text) { return std::string(absl::StripAsciiWhitespace(text)); }
+std::string Trim(absl::string_view text) {
+  return std::string(absl::StripAsciiWhitespace(text));
+}
 
 absl::Status BadTerm(const std::string& term, std::string_view why) {
   return absl::InvalidArgumentError(

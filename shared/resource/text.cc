@@ -6,9 +6,13 @@
 
 namespace perigee {
 
-std::string ToYaml(const google::protobuf::Message& object) { return NodeToYaml(ToNode(object)); }
+std::string ToYaml(const google::protobuf::Message& object) {
+  return NodeToYaml(ToNode(object));
+}
 
-std::string ToJson(const google::protobuf::Message& object) { return NodeToJson(ToNode(object)); }
+std::string ToJson(const google::protobuf::Message& object) {
+  return NodeToJson(ToNode(object));
+}
 
 std::string CanonicalBytes(const google::protobuf::Message& message) {
   std::string bytes;

@@ -21,7 +21,8 @@ bool Contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-void CheckWords(const FieldDescriptor* field, const std::string& text, const std::string& path, Findings& findings) {
+void CheckWords(const FieldDescriptor* field, const std::string& text, const std::string& path,
+                Findings& findings) {
   std::vector<std::string> words = WordsOf(field);
   if (words.empty()) return;
   const std::vector<std::string> later = NotYetWordsOf(field);
@@ -29,16 +30,19 @@ void CheckWords(const FieldDescriptor* field, const std::string& text, const std
   for (const std::string& word : words) {
     if (!Contains(later, word)) served.push_back(word);
   }
-  const std::string choice = served.empty() ? "leave it out" : absl::StrCat("use ", absl::StrJoin(served, " or "));
+  const std::string choice =
+      served.empty() ? "leave it out" : absl::StrCat("use ", absl::StrJoin(served, " or "));
   if (Contains(later, text)) {
     findings.Add(path, absl::StrCat(text, " is not yet served by this release; ", choice));
   } else if (!Contains(words, text)) {
-    findings.Add(path, absl::StrCat("\"", text.substr(0, 40), "\" is not one of: ", absl::StrJoin(words, ", ")),
+    findings.Add(path,
+                 absl::StrCat("\"", text.substr(0, 40), "\" is not one of: ", absl::StrJoin(words, ", ")),
                  NearestName(text, words));
   }
 }
 
-void CheckText(const FieldDescriptor* field, const std::string& text, const std::string& path, Findings& findings) {
+void CheckText(const FieldDescriptor* field, const std::string& text, const std::string& path,
+               Findings& findings) {
   CheckWords(field, text, path, findings);
   const std::string_view format = FormatOf(field);
   if (!format.empty()) findings.AddStatus(path, CheckFormat(format, text));
@@ -48,7 +52,8 @@ void CheckText(const FieldDescriptor* field, const std::string& text, const std:
 }
 
 // The values of a map; Config and Secret have a limit of their own for all of it.
-void CheckMapTexts(const Message& message, const FieldDescriptor* field, const std::string& path, Findings& findings) {
+void CheckMapTexts(const Message& message, const FieldDescriptor* field, const std::string& path,
+                   Findings& findings) {
   const FieldDescriptor* key = field->message_type()->map_key();
   const FieldDescriptor* value = field->message_type()->map_value();
   const std::string_view format = FormatOf(field);
@@ -56,7 +61,8 @@ void CheckMapTexts(const Message& message, const FieldDescriptor* field, const s
   for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i) {
     const Message& entry = message.GetReflection()->GetRepeatedMessage(message, field, i);
     const auto* r = entry.GetReflection();
-    findings.AddStatus(KeyPath(path, r->GetString(entry, key)), CheckFormat(format, r->GetString(entry, value)));
+    findings.AddStatus(KeyPath(path, r->GetString(entry, key)),
+                       CheckFormat(format, r->GetString(entry, value)));
   }
 }
 
@@ -75,7 +81,8 @@ void CheckRepeated(const Message& message, const FieldDescriptor* field, const s
   }
 }
 
-void CheckField(const Message& message, const FieldDescriptor* field, const std::string& path, Findings& findings) {
+void CheckField(const Message& message, const FieldDescriptor* field, const std::string& path,
+                Findings& findings) {
   if (IsOutputOnly(field)) return;  // written by the system
   if (!IsSet(message, field)) {
     if (IsRequired(field)) findings.Add(path, "required");
@@ -88,7 +95,8 @@ void CheckField(const Message& message, const FieldDescriptor* field, const std:
   } else if (field->is_repeated()) {
     CheckRepeated(message, field, path, findings);
   } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-    if (!IsTimestamp(field)) CheckMessage(message.GetReflection()->GetMessage(message, field), path, findings);
+    if (!IsTimestamp(field))
+      CheckMessage(message.GetReflection()->GetMessage(message, field), path, findings);
   } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
     CheckText(field, message.GetReflection()->GetString(message, field), path, findings);
   }
@@ -104,12 +112,15 @@ void CheckMessage(const Message& message, const std::string& path, Findings& fin
 void CheckKind(const Message& object, Findings& findings) {
   const auto* type = object.GetDescriptor();
   if (type == v1::Site::descriptor()) return CheckSite(static_cast<const v1::Site&>(object).spec(), findings);
-  if (type == v1::Project::descriptor()) return CheckProject(static_cast<const v1::Project&>(object).spec(), findings);
+  if (type == v1::Project::descriptor())
+    return CheckProject(static_cast<const v1::Project&>(object).spec(), findings);
   if (type == v1::Workload::descriptor()) {
     return CheckWorkload(static_cast<const v1::Workload&>(object).spec(), findings);
   }
-  if (type == v1::Config::descriptor()) return CheckConfig(static_cast<const v1::Config&>(object).spec(), findings);
-  if (type == v1::Secret::descriptor()) return CheckSecret(static_cast<const v1::Secret&>(object).spec(), findings);
+  if (type == v1::Config::descriptor())
+    return CheckConfig(static_cast<const v1::Config&>(object).spec(), findings);
+  if (type == v1::Secret::descriptor())
+    return CheckSecret(static_cast<const v1::Secret&>(object).spec(), findings);
   if (type == v1::EnrollmentToken::descriptor()) {
     return CheckEnrollmentToken(static_cast<const v1::EnrollmentToken&>(object).spec(), findings);
   }

@@ -31,7 +31,8 @@ void CheckKeys(const Texts& texts, const std::string& path, Findings& findings) 
 void CheckTotal(const Texts& texts, uint64_t limit, const std::string& path, Findings& findings) {
   const uint64_t bytes = TotalBytes(texts);
   if (bytes > limit) {
-    findings.Add(path, absl::StrCat("all of it together has ", bytes, " bytes; at most ", limit, " are possible"));
+    findings.Add(path,
+                 absl::StrCat("all of it together has ", bytes, " bytes; at most ", limit, " are possible"));
   }
 }
 
@@ -82,13 +83,15 @@ void CheckSelector(const v1::LabelSelector& selector, const std::string& path, F
   for (int i = 0; i < selector.match_expressions_size(); ++i) {
     const auto& requirement = selector.match_expressions(i);
     const std::string at = ElementPath(FieldPath(path, "matchExpressions"), static_cast<size_t>(i));
-    if (!requirement.key().empty()) findings.AddStatus(FieldPath(at, "key"), ValidateLabelKey(requirement.key()));
+    if (!requirement.key().empty())
+      findings.AddStatus(FieldPath(at, "key"), ValidateLabelKey(requirement.key()));
     const bool set = requirement.operator_() == "In" || requirement.operator_() == "NotIn";
     if (set && requirement.values().empty()) {
       findings.Add(FieldPath(at, "values"), absl::StrCat("required with operator ", requirement.operator_()));
     }
     if (!set && !requirement.values().empty()) {
-      findings.Add(FieldPath(at, "values"), absl::StrCat("operator ", requirement.operator_(), " takes no values"));
+      findings.Add(FieldPath(at, "values"),
+                   absl::StrCat("operator ", requirement.operator_(), " takes no values"));
     }
     for (int j = 0; j < requirement.values_size(); ++j) {
       findings.AddStatus(ElementPath(FieldPath(at, "values"), static_cast<size_t>(j)),
@@ -110,7 +113,8 @@ void CheckSite(const v1::SiteSpec& spec, Findings& findings) {
   constexpr double kMost = 1e9;
   CheckRange(spec.pricing().cpu_hour(), 0, kMost, "spec.pricing.cpuHour", findings);
   CheckRange(spec.pricing().memory_gi_b_hour(), 0, kMost, "spec.pricing.memoryGiBHour", findings);
-  CheckRange(spec.pricing().carbon_grams_per_cpu_hour(), 0, kMost, "spec.pricing.carbonGramsPerCpuHour", findings);
+  CheckRange(spec.pricing().carbon_grams_per_cpu_hour(), 0, kMost, "spec.pricing.carbonGramsPerCpuHour",
+             findings);
   CheckKeys(spec.values(), "spec.values", findings);
   CheckTotal(spec.values(), limits::kStringLength, "spec.values", findings);
 }

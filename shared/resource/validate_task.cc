@@ -26,7 +26,8 @@ std::string At(const std::string& path, const char* list, int index) {
 void CheckCommand(const google::protobuf::RepeatedPtrField<std::string>& command, const std::string& path,
                   Findings& findings) {
   if (command.empty()) {
-    findings.Add(path, "required: the program and its arguments, for example [/usr/sbin/nginx, -g, \"daemon off;\"]");
+    findings.Add(
+        path, "required: the program and its arguments, for example [/usr/sbin/nginx, -g, \"daemon off;\"]");
     return;
   }
   const absl::Status program = CheckAbsolutePath(command[0]);
@@ -34,7 +35,8 @@ void CheckCommand(const google::protobuf::RepeatedPtrField<std::string>& command
     findings.Add(ElementPath(path, 0),
                  absl::StrCat("the program must be an absolute path: ", program.message()));
   }
-  if (command.size() > kMostArguments) findings.Add(path, absl::StrCat("more than ", kMostArguments, " arguments"));
+  if (command.size() > kMostArguments)
+    findings.Add(path, absl::StrCat("more than ", kMostArguments, " arguments"));
 }
 
 void CheckKeyReference(const v1::KeyReference& reference, const std::string& path, Findings& findings) {
@@ -74,12 +76,15 @@ void CheckFiles(const v1::WorkloadTask& task, const std::string& path, Findings&
   for (const std::string& one : paths) {
     const auto inside = paths.lower_bound(one + "/");
     if (inside != paths.end() && absl::StartsWith(*inside, one + "/")) {
-      findings.Add(FieldPath(path, "files"), absl::StrCat(one, " cannot be a file and the directory of ", *inside));
+      findings.Add(FieldPath(path, "files"),
+                   absl::StrCat(one, " cannot be a file and the directory of ", *inside));
     }
   }
 }
 
-bool IsPort(int number) { return number >= 1 && number <= 65535; }
+bool IsPort(int number) {
+  return number >= 1 && number <= 65535;
+}
 
 void CheckPorts(const v1::WorkloadTask& task, const std::string& path, Findings& findings) {
   std::set<std::string> names;
@@ -90,10 +95,12 @@ void CheckPorts(const v1::WorkloadTask& task, const std::string& path, Findings&
     if (!port.name().empty() && !names.insert(port.name()).second) {
       findings.Add(FieldPath(at, "name"), absl::StrCat("there is another port named ", port.name()));
     }
-    if (port.port() != 0 && !IsPort(port.port())) findings.Add(FieldPath(at, "port"), "must be between 1 and 65535");
+    if (port.port() != 0 && !IsPort(port.port()))
+      findings.Add(FieldPath(at, "port"), "must be between 1 and 65535");
     const int number = port.host().number();
     if (number != 0 && !IsPort(number)) findings.Add(FieldPath(at, "host"), "must be between 1 and 65535");
-    if (number != 0 && !port.host().mode().empty()) findings.Add(FieldPath(at, "host"), "either a number or auto");
+    if (number != 0 && !port.host().mode().empty())
+      findings.Add(FieldPath(at, "host"), "either a number or auto");
     if (port.port() == 0 || port.host().mode() == "auto") continue;
     const std::string protocol = port.protocol().empty() ? "tcp" : port.protocol();
     const int host = number != 0 ? number : port.port();
@@ -119,8 +126,8 @@ void CheckResources(const v1::WorkloadTask& task, const std::string& path, Findi
   }
 }
 
-void CheckPortReference(const v1::PortReference& reference, const v1::WorkloadTask& task, const std::string& path,
-                        Findings& findings) {
+void CheckPortReference(const v1::PortReference& reference, const v1::WorkloadTask& task,
+                        const std::string& path, Findings& findings) {
   if (!reference.name().empty() && reference.number() != 0) {
     findings.Add(path, "either the name of a port or a number, not both");
   } else if (reference.number() != 0) {
@@ -143,14 +150,16 @@ void CheckInterval(const std::string& text, const std::string& path, Findings& f
   if (duration.ok() && *duration > kLongestPeriod) findings.Add(path, "longer than 1h");
 }
 
-void CheckProbe(const v1::Probe& probe, const v1::WorkloadTask& task, const std::string& path, Findings& findings) {
+void CheckProbe(const v1::Probe& probe, const v1::WorkloadTask& task, const std::string& path,
+                Findings& findings) {
   if (probe.has_http() + probe.has_tcp() + probe.has_exec() != 1) {
     findings.Add(path, "exactly one of http, tcp and exec is needed");
   }
   if (probe.has_http()) {
     if (probe.http().has_port()) CheckPortReference(probe.http().port(), task, path + ".http.port", findings);
     const std::string& target = probe.http().path();
-    const bool clean = std::all_of(target.begin(), target.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
+    const bool clean =
+        std::all_of(target.begin(), target.end(), [](unsigned char c) { return c > 0x20 && c < 0x7F; });
     if (!target.empty() && (target[0] != '/' || !clean)) {
       findings.Add(path + ".http.path", "must begin with \"/\" and have no spaces");
     }

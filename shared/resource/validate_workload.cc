@@ -32,7 +32,8 @@ void CheckPlacement(const v1::Placement& placement, Findings& findings) {
 
 void CheckRollout(const v1::RolloutStrategy& rollout, Findings& findings) {
   if (rollout.max_unavailable_per_site() < 0 || rollout.max_unavailable_per_site() > 1) {
-    findings.Add("spec.rollout.maxUnavailablePerSite", "more than 1 is not yet served by this release; leave it out");
+    findings.Add("spec.rollout.maxUnavailablePerSite",
+                 "more than 1 is not yet served by this release; leave it out");
   }
   CheckPositiveDuration(rollout.deadline(), "spec.rollout.deadline", findings);
 }
@@ -53,7 +54,8 @@ void CheckTasks(const v1::WorkloadTemplate& tasks, Findings& findings) {
   if (tasks.tasks_size() > 0 && mains != 1) {
     findings.Add(path, absl::StrCat("exactly one task must have role main; ", mains, " have it"));
   }
-  if (tasks.tasks_size() > kMostTasks) findings.Add(path, absl::StrCat("at most ", kMostTasks, " tasks are possible"));
+  if (tasks.tasks_size() > kMostTasks)
+    findings.Add(path, absl::StrCat("at most ", kMostTasks, " tasks are possible"));
 }
 
 }  // namespace
@@ -63,8 +65,8 @@ void CheckWorkload(const v1::WorkloadSpec& spec, Findings& findings) {
   CheckRollout(spec.rollout(), findings);
   CheckTasks(spec.template_(), findings);
   if (spec.template_().ByteSizeLong() > kTemplateBytes) {
-    findings.Add("spec.template", absl::StrCat("larger than ", kTemplateBytes >> 10,
-                                               " KiB; put large texts into a Config"));
+    findings.Add("spec.template",
+                 absl::StrCat("larger than ", kTemplateBytes >> 10, " KiB; put large texts into a Config"));
   }
 }
 

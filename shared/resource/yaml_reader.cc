@@ -92,7 +92,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void CheckAnchor(const YAML::Mark& mark, YAML::anchor_t anchor) const {
-    if (anchor != YAML::NullAnchor) Refuse(mark, "anchors (&name) are not allowed; write the value again where it is needed");
+    if (anchor != YAML::NullAnchor)
+      Refuse(mark, "anchors (&name) are not allowed; write the value again where it is needed");
   }
   void CheckTag(const YAML::Mark& mark, const std::string& tag) const {
     if (tag.empty() || tag == "?" || tag == "!") return;
@@ -169,7 +170,8 @@ class TreeBuilder final : public YAML::EventHandler {
   std::optional<Node> root_;
 };
 
-v1::FieldError MakeError(std::string_view file, int line, int column, std::string field, std::string message) {
+v1::FieldError MakeError(std::string_view file, int line, int column, std::string field,
+                         std::string message) {
   v1::FieldError error;
   error.set_file(std::string(file));
   error.set_line(line);
@@ -212,8 +214,8 @@ std::optional<uint32_t> EscapedUnit(std::string_view text) {
   return unit;
 }
 
-// JSON writes characters beyond U+FFFF as two \uXXXX; YAML as one \UXXXXXXXX. Only for text that is JSON, where
-// a backslash is always an escape.
+// JSON writes characters beyond U+FFFF as two \uXXXX; YAML as one \UXXXXXXXX. Only for text that is JSON,
+// where a backslash is always an escape.
 std::string JoinSurrogates(std::string_view json) {
   std::string out;
   out.reserve(json.size());
@@ -241,7 +243,8 @@ bool HasSurrogates(std::string_view text) {
 
 // Whether the line (from 0) is indented with a tab, which YAML forbids and an editor hides.
 bool HasTabIndent(std::string_view text, int line) {
-  for (; line > 0 && !text.empty(); --line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  for (; line > 0 && !text.empty(); --line)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   return text.substr(0, text.find_first_not_of(" \t")).find('\t') != text.npos;
 }
 
@@ -264,8 +267,9 @@ std::string PlainWords(const std::string& message) {
 
 std::optional<v1::FieldError> CheckText(std::string_view text, std::string_view file_name) {
   if (text.size() <= limits::kManifestBytes) return CheckCharacters(text, file_name);
-  return MakeError(file_name, 0, 0, "",
-                   absl::StrCat("the manifest is larger than ", limits::kManifestBytes >> 20, " MiB; split it"));
+  return MakeError(
+      file_name, 0, 0, "",
+      absl::StrCat("the manifest is larger than ", limits::kManifestBytes >> 20, " MiB; split it"));
 }
 
 ReadDocuments ReadYaml(std::string_view text, std::string_view file_name) {
@@ -285,8 +289,9 @@ ReadDocuments ReadYaml(std::string_view text, std::string_view file_name) {
     result.error = MakeError(file_name, refusal.line, refusal.column, refusal.field, refusal.message);
   } catch (const YAML::Exception& e) {
     const int line = std::max(e.mark.line, 0);
-    result.error = MakeError(file_name, line + 1, std::max(e.mark.column, 0) + 1, "",
-                             HasTabIndent(text, line) ? "a tab cannot indent; use spaces" : PlainWords(e.msg));
+    result.error =
+        MakeError(file_name, line + 1, std::max(e.mark.column, 0) + 1, "",
+                  HasTabIndent(text, line) ? "a tab cannot indent; use spaces" : PlainWords(e.msg));
   } catch (const std::exception& e) {
     result.error = MakeError(file_name, 0, 0, "", absl::StrCat("cannot be read: ", e.what()));
   }

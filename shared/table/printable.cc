@@ -26,7 +26,8 @@ std::string Escape(char32_t c) {
   if (c == '\r') return "\\r";
   if (c == '\t') return "\\t";
   if (c < 0x100) return absl::StrFormat("\\x%02x", static_cast<uint32_t>(c));
-  return absl::StrFormat(c < 0x10000 ? "\\u%04x" : "\\U%08x", static_cast<uint32_t>(c));
+  if (c < 0x10000) return absl::StrFormat("\\u%04x", static_cast<uint32_t>(c));
+  return absl::StrFormat("\\U%08x", static_cast<uint32_t>(c));
 }
 
 std::string Harmless(std::string_view text, bool keep_lines) {
@@ -67,9 +68,13 @@ const char* ColourCode(Tone tone) {
 
 }  // namespace
 
-std::string Printable(std::string_view text) { return Harmless(text, /*keep_lines=*/false); }
+std::string Printable(std::string_view text) {
+  return Harmless(text, /*keep_lines=*/false);
+}
 
-std::string PrintableLines(std::string_view text) { return Harmless(text, /*keep_lines=*/true); }
+std::string PrintableLines(std::string_view text) {
+  return Harmless(text, /*keep_lines=*/true);
+}
 
 std::string Coloured(std::string_view text, Tone tone, const Rendering& rendering) {
   if (!rendering.colours || tone == Tone::kPlain || text.empty()) return std::string(text);

@@ -41,18 +41,21 @@ size_t Total(const std::vector<size_t>& widths) {
 }
 
 // Takes from the widest column of those that may shrink until the line fits.
-void Shrink(std::vector<size_t>& widths, const std::vector<bool>& may_shrink, size_t narrowest, size_t limit) {
+void Shrink(std::vector<size_t>& widths, const std::vector<bool>& may_shrink, size_t narrowest,
+            size_t limit) {
   while (Total(widths) > limit) {
     size_t widest = widths.size();
     for (size_t i = 0; i < widths.size(); ++i) {
-      if (may_shrink[i] && widths[i] > narrowest && (widest == widths.size() || widths[i] > widths[widest])) widest = i;
+      if (may_shrink[i] && widths[i] > narrowest && (widest == widths.size() || widths[i] > widths[widest]))
+        widest = i;
     }
     if (widest == widths.size()) return;
     --widths[widest];
   }
 }
 
-void AppendCell(std::string& line, const Cell& cell, size_t width, bool right, bool last, const Rendering& rendering) {
+void AppendCell(std::string& line, const Cell& cell, size_t width, bool right, bool last,
+                const Rendering& rendering) {
   const std::string text = Cut(cell.text, width);
   const std::string padding(width - std::min(width, DisplayWidth(text)), ' ');
   if (right) line += padding;

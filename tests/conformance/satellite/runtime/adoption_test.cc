@@ -38,6 +38,22 @@ class AdoptionTest : public ::testing::Test {
     const auto content = ReadFile(launcher_.root() + "/logs/record-" + id, 1 << 20);
     return content.ok() ? static_cast<size_t>(std::count(content->begin(), content->end(), '\n')) : 0;
   }
+  // The exit code of a launcher with these arguments, which ends by itself.
+  int RunLauncher(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {BinaryPath("perigee-launcher"), "--runtime-dir", launcher_.runtime_dir()});
+    std::vector<char*> pointers;
+    for (std::string& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    const pid_t pid = fork();
+    if (pid == 0) {
+      execv(pointers[0], pointers.data());
+      _exit(127);
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
   std::vector<Observed> All() {
     absl::StatusOr<std::vector<Observed>> all = absl::UnavailableError("");
     EXPECT_TRUE(Eventually([&] { return (all = runtime_->Adopt()).ok(); })) << all.status();
@@ -157,19 +173,32 @@ TEST_F(AdoptionTest, WhatAnEarlierBootLeftIsClearedAway) {
   EXPECT_FALSE(FileExists(directory.path()));
 }
 
+TEST_F(AdoptionTest, PurgingEndsEverythingThatALauncherLeft) {
+  launcher_.Start();
+  Connect();
+  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
+  ASSERT_TRUE(runtime_->Start(Recorder("b")).ok());
+  const State state = StateOf("a");
+  EXPECT_EQ(RunLauncher({"--purge"}), 1);  // not while one serves the directory
+  EXPECT_TRUE(IsAlive(state.child));
+  launcher_.Kill(SIGTERM);
+  EXPECT_EQ(RunLauncher({"--purge"}), 0);
+  EXPECT_FALSE(IsAlive(state.child));
+  EXPECT_FALSE(IsAlive(state.shim));
+  EXPECT_FALSE(FileExists(launcher_.runtime_dir() + "/replicas/a"));
+}
+
+TEST_F(AdoptionTest, ADirectoryOfAnotherUserIsNotUsed) {
+  if (geteuid() != 0) return;
+  ASSERT_EQ(chown(launcher_.runtime_dir().c_str(), 12345, 12345), 0);
+  EXPECT_EQ(RunLauncher({"--agent-uid", "12345"}), 1);
+  ASSERT_EQ(chown(launcher_.runtime_dir().c_str(), 0, 0), 0);
+}
+
 TEST_F(AdoptionTest, ASecondLauncherDoesNotGetTheDirectory) {
   launcher_.Start();
   Connect();
-  const pid_t second = fork();
-  if (second == 0) {
-    const std::string program = BinaryPath("perigee-launcher");
-    execl(program.c_str(), program.c_str(), "--runtime-dir", launcher_.runtime_dir().c_str(), "--agent-uid",
-          "0", nullptr);
-    _exit(127);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(second, &status, 0), second);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+  EXPECT_EQ(RunLauncher({"--agent-uid", "0"}), 1);
   EXPECT_TRUE(runtime_->Adopt().ok());
 }
 
@@ -352,16 +381,16 @@ TEST_F(AdoptionTest, AShimIsTiny) {
   ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
   std::ifstream rollup(absl::StrCat("/proc/", StateOf("a").shim.pid, "/smaps_rollup"));
   std::string line;
-  int64_t private_dirty = -1, pss = -1;
+  int64_t anonymous = -1, pss = -1;
   while (std::getline(rollup, line)) {
     const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
-    if (words[0] == "Private_Dirty:") private_dirty = std::stoll(words[1]);
+    if (words[0] == "Pss_Anon:") anonymous = std::stoll(words[1]);
     if (words[0] == "Pss:") pss = std::stoll(words[1]);
   }
   RecordProperty("pss_kb", std::to_string(pss));
   EXPECT_GT(pss, 0);
   EXPECT_LT(pss, 3 << 10);
-  EXPECT_LT(private_dirty, 512);
+  EXPECT_LT(anonymous, 512);
 }
 #endif
 

@@ -139,7 +139,8 @@ class World {
     FinishPending();
     snapshot_.now += absl::Seconds(1 + Below(5));
     snapshot_.wall += absl::Seconds(1);
-    if (!restart_.empty() && snapshot_.books.contains(restart_)) snapshot_.books[restart_].restart_asked = true;
+    if (!restart_.empty() && snapshot_.books.contains(restart_))
+      snapshot_.books[restart_].restart_asked = true;
     restart_.clear();
     See();
     const Plan plan = MakePlan(MakeDesired(), snapshot_);
@@ -179,10 +180,12 @@ class World {
   void CheckStop(const std::string& id, const ReplicaBook& book) {
     const Process& process = processes_.at(id);
     if (!wanted_.contains(id)) return;
-    const bool unchanged = wanted_[id] == process.sha256 && !book.restart_asked && book.rejected != process.sha256;
+    const bool unchanged =
+        wanted_[id] == process.sha256 && !book.restart_asked && book.rejected != process.sha256;
     ASSERT_FALSE(unchanged && process.alive) << "a healthy replica whose entry is unchanged was stopped";
     if (process.sha256 != book.current && !book.on_previous) {
-      ASSERT_TRUE(ever_permitted_.contains({id, book.current})) << "replaced without a permit for " << book.current;
+      ASSERT_TRUE(ever_permitted_.contains({id, book.current}))
+          << "replaced without a permit for " << book.current;
     }
   }
 
@@ -215,7 +218,8 @@ class World {
           snapshot_.failures[action.id] = {"StartFailed", "no"};
         } else {
           ASSERT_FALSE(processes_.contains(action.id));
-          processes_[action.id] = {.sha256 = action.sha256, .run = absl::StrCat("run", next_++), .ready = calm_ || Chance(60)};
+          processes_[action.id] = {
+              .sha256 = action.sha256, .run = absl::StrCat("run", next_++), .ready = calm_ || Chance(60)};
         }
         break;
       case ReplicaAction::Kind::kStop:

@@ -20,14 +20,64 @@ class Generator {
 
   // Texts that are traps in YAML more often than not.
   std::string Text() {
-    static const char* const kTraps[] = {"",     "yes",   "no",    "null",  "~",      "0x1F", "017",   "1e3",  "12",
-                                         "1.10", "a: b",  "a #b",  "- a",   "? a",    "{a}",  "[a]",   "&a",   "*a",
-                                         "!a",   "%a",    "@a",    "`a",    "|",      ">",    "'a'",   "\"a\"", " a",
-                                         "a ",   "a\nb",  "a\n",   "\na",   "a\n\n",  "\ta",  "a\tb",  "a\r\n", "\\n",
-                                         "---",  "...",   "22:00", "a:",    ":a",     "#a",   "2026-01-01", "<<",
-                                         "a\n b\nc\n",    "a\n\n\nb\n",     "a \nb",  "\xC3\xA9", "\xF0\x9F\x98\x80",
-                                         "\xE2\x80\xAE",  "\xEF\xBB\xBF",   "\x01",   "\x7f", "\xC2\x85", "=",  ".inf",
-                                         "${site.name}",  "server {\n  listen 80;\n\troot /x;\n}\n"};
+    static const char* const kTraps[] = {"",
+                                         "yes",
+                                         "no",
+                                         "null",
+                                         "~",
+                                         "0x1F",
+                                         "017",
+                                         "1e3",
+                                         "12",
+                                         "1.10",
+                                         "a: b",
+                                         "a #b",
+                                         "- a",
+                                         "? a",
+                                         "{a}",
+                                         "[a]",
+                                         "&a",
+                                         "*a",
+                                         "!a",
+                                         "%a",
+                                         "@a",
+                                         "`a",
+                                         "|",
+                                         ">",
+                                         "'a'",
+                                         "\"a\"",
+                                         " a",
+                                         "a ",
+                                         "a\nb",
+                                         "a\n",
+                                         "\na",
+                                         "a\n\n",
+                                         "\ta",
+                                         "a\tb",
+                                         "a\r\n",
+                                         "\\n",
+                                         "---",
+                                         "...",
+                                         "22:00",
+                                         "a:",
+                                         ":a",
+                                         "#a",
+                                         "2026-01-01",
+                                         "<<",
+                                         "a\n b\nc\n",
+                                         "a\n\n\nb\n",
+                                         "a \nb",
+                                         "\xC3\xA9",
+                                         "\xF0\x9F\x98\x80",
+                                         "\xE2\x80\xAE",
+                                         "\xEF\xBB\xBF",
+                                         "\x01",
+                                         "\x7f",
+                                         "\xC2\x85",
+                                         "=",
+                                         ".inf",
+                                         "${site.name}",
+                                         "server {\n  listen 80;\n\troot /x;\n}\n"};
     if (Below(2) == 0) return kTraps[Below(std::size(kTraps))];
     static constexpr char kAlphabet[] = "ab \n\t:#-{}[]\"'\\,&*!|>%@`?=~.0189_/";
     std::string text;
@@ -109,18 +159,22 @@ TEST(RoundTripTest, WhatIsPrintedReadsBack) {
       if (!kind.applicable) continue;
       const auto object = NewObject(kind);
       v1::ObjectMeta& meta = MutableMeta(*object);
-      generator.Fill(*object->GetReflection()->MutableMessage(object.get(), object->GetDescriptor()->FindFieldByName("spec")),
+      generator.Fill(*object->GetReflection()->MutableMessage(
+                         object.get(), object->GetDescriptor()->FindFieldByName("spec")),
                      6);
       generator.Fill(meta, 2);
       meta.set_name("n");
       meta.set_project(kind.project_scoped ? "p" : "");
       for (const std::string& text : {ToYaml(*object), ToJson(*object)}) {
         const ParsedManifests parsed = Read(text);
-        ASSERT_TRUE(parsed.errors.empty())
-            << "seed " << seed << "\n" << FormatFieldError(parsed.errors[0]) << "\n" << text;
+        ASSERT_TRUE(parsed.errors.empty()) << "seed " << seed << "\n"
+                                           << FormatFieldError(parsed.errors[0]) << "\n"
+                                           << text;
         ASSERT_EQ(parsed.objects.size(), 1u);
         ASSERT_EQ(CanonicalBytes(ObjectOf(parsed.objects[0].resource)), CanonicalBytes(*object))
-            << "seed " << seed << "\n" << text << "\nread as\n" << ToYaml(ObjectOf(parsed.objects[0].resource));
+            << "seed " << seed << "\n"
+            << text << "\nread as\n"
+            << ToYaml(ObjectOf(parsed.objects[0].resource));
       }
     }
   }

@@ -178,6 +178,7 @@ TEST_F(ApiTest, NoAnswerHoldsASecret) {
   watch_request.add_kinds("Secret");
   auto watch = api_->Watch(kAdmin, watch_request);
   ASSERT_TRUE(watch.ok());
+  Apply("apiVersion: perigee.dev/v1\nkind: Project\nmetadata: {name: default}\n");
   std::string seen =
       Apply("apiVersion: perigee.dev/v1\nkind: Secret\nmetadata: {name: pay}\nspec: {data: {api: " + canary +
             "}}\n")

@@ -91,7 +91,8 @@ TEST_F(CloudctlTest, GetOneInEveryForm) {
     arguments.insert(arguments.end(), {"-o", "name"});
     EXPECT_EQ(Run(arguments).out, "site/berlin\n");
   }
-  EXPECT_THAT(Run({"get", "site/berlin", "-o", "yaml"}).out, HasSubstr("kind: Site\nmetadata:\n  name: berlin\n"));
+  EXPECT_THAT(Run({"get", "site/berlin", "-o", "yaml"}).out,
+              HasSubstr("kind: Site\nmetadata:\n  name: berlin\n"));
   EXPECT_THAT(Run({"get", "site/berlin", "-o", "json"}).out, HasSubstr("\"name\": \"berlin\""));
   EXPECT_THAT(Run({"get", "site/berlin", "-o", "wide"}).out, HasSubstr("country=de"));
   EXPECT_EQ(Run({"get", "site/berlin", "-o", "jsonpath={.spec.location.city}"}).out, "City of berlin\n");
@@ -120,7 +121,8 @@ TEST_F(CloudctlTest, ErrorsGoToTheErrorStreamWithWhatToDo) {
       {{"get", "sites", "-o", "xml"}, "output is one of table, wide, yaml"},
       {{"get", "sites", "-o", "jsonpath={.items[}"}, "jsonpath"},
       {{"get"}, "target is required"},
-      {{"frobnicate"}, "frobnicate"},
+      {{"frobnicate"}, "there is no command frobnicate;"},
+      {{"-p", "retail", "aply", "-f", "x"}, "there is no command aply (did you mean apply?)"},
       {{}, "subcommand is required"},
       {{"describe", "workload"}, "name the object: workload/NAME"},
       {{"apply"}, "--filename is required"},
@@ -155,7 +157,8 @@ TEST_F(CloudctlTest, AStaleStateIsNeverShownAsLive) {
 
 TEST_F(CloudctlTest, NothingFromASiteReachesTheTerminalRaw) {
   v1::Resource hostile = Site("berlin", "de");
-  hostile.mutable_site()->mutable_spec()->mutable_location()->set_city("\x1b]0;owned\x07\xE2\x80\xAE\nsecond");
+  hostile.mutable_site()->mutable_spec()->mutable_location()->set_city(
+      "\x1b]0;owned\x07\xE2\x80\xAE\nsecond");
   cloud_.objects = {hostile};
   for (const char* form : {"table", "wide", "yaml", "json"}) {
     const Outcome outcome = Run({"get", "sites", "-o", form});
@@ -206,11 +209,12 @@ TEST_F(CloudctlTest, ExplainSaysWhatToDo) {
   finding->set_reason("NoFit");
   finding->set_severity("problem");
   const Outcome outcome = Run({"explain", "workload/web"});
-  EXPECT_EQ(outcome.out,
-            "web: 1 of 2 replicas are Ready\n"
-            "  problem  site berlin: NoFit\n"
-            "           Next: Lower resources of the tasks, remove another workload, or enrol another host at that "
-            "site\n");
+  EXPECT_EQ(
+      outcome.out,
+      "web: 1 of 2 replicas are Ready\n"
+      "  problem  site berlin: NoFit\n"
+      "           Next: Lower resources of the tasks, remove another workload, or enrol another host at that "
+      "site\n");
 }
 
 TEST_F(CloudctlTest, ApplySendsFilesAndSaysWhatWasDone) {
@@ -264,7 +268,8 @@ TEST_F(CloudctlTest, ApplyReadsDirectoriesByName) {
   EXPECT_EQ(cloud_.applied.manifests(0).file_name(), directory.path() + "/a.yml");
   EXPECT_EQ(cloud_.applied.manifests(2).file_name(), directory.path() + "/c.json");
   std::ofstream(directory.path() + "/big.yaml") << std::string(2 << 20, 'x');
-  EXPECT_THAT(Run({"apply", "-f", directory.path()}).err, HasSubstr("/big.yaml: the manifest is larger than 1 MiB"));
+  EXPECT_THAT(Run({"apply", "-f", directory.path()}).err,
+              HasSubstr("/big.yaml: the manifest is larger than 1 MiB"));
 }
 
 TEST_F(CloudctlTest, DiffSaysByItsExitCodeWhetherThereAreChanges) {
@@ -297,19 +302,22 @@ TEST_F(CloudctlTest, DeleteTakesNamesAndFiles) {
                                                          "Config\nmetadata: {name: b, project: p}\n");
   EXPECT_EQ(outcome.out, "config/b deleted\nsite/a deleted\n") << outcome.err;
   EXPECT_EQ(cloud_.deleted[0].project(), "p");
-  EXPECT_THAT(Run({"delete", "-f", "-"}, head + "Nope\nmetadata: {name: a}\n").err, HasSubstr("there is no kind Nope"));
+  EXPECT_THAT(Run({"delete", "-f", "-"}, head + "Nope\nmetadata: {name: a}\n").err,
+              HasSubstr("there is no kind Nope"));
 }
 
 TEST_F(CloudctlTest, TokenCreatePrintsWhatToPaste) {
   const Outcome outcome = Run({"token", "create", "--site", "berlin", "--uses", "2", "--label", "disk=ssd"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("echo pgt_abc | perigee-satellite enroll --server https://198.51.100.7:7443 "
-                                     "--ca-hash sha256:00ff --token-file - "));
+  EXPECT_THAT(outcome.out,
+              HasSubstr("echo pgt_abc | perigee-satellite enroll --server https://198.51.100.7:7443 "
+                        "--ca-hash sha256:00ff --token-file - "));
   EXPECT_THAT(outcome.out, HasSubstr("cloudctl satellite approve"));
   EXPECT_EQ(cloud_.token_asked.uses(), 2);
   EXPECT_EQ(cloud_.token_asked.approval(), "manual");
   EXPECT_EQ(cloud_.token_asked.labels().at("disk"), "ssd");
-  EXPECT_THAT(Run({"token", "create", "--site", "berlin", "-o", "json"}).out, HasSubstr("\"token\": \"pgt_abc\""));
+  EXPECT_THAT(Run({"token", "create", "--site", "berlin", "-o", "json"}).out,
+              HasSubstr("\"token\": \"pgt_abc\""));
 }
 
 TEST_F(CloudctlTest, ApproveFindsTheRequestByTheSatellitesName) {
@@ -317,7 +325,8 @@ TEST_F(CloudctlTest, ApproveFindsTheRequestByTheSatellitesName) {
   request.mutable_enrollment_request()->mutable_metadata()->set_name("req-1");
   request.mutable_enrollment_request()->mutable_spec()->set_satellite_name("berlin-1");
   cloud_.objects = {request};
-  EXPECT_EQ(Run({"satellite", "approve", "berlin-1"}).out, "enrollmentrequest/req-1 approved, fingerprint ab12 cd34\n");
+  EXPECT_EQ(Run({"satellite", "approve", "berlin-1"}).out,
+            "enrollmentrequest/req-1 approved, fingerprint ab12 cd34\n");
   EXPECT_EQ(cloud_.decided.request(), "req-1");
   EXPECT_TRUE(cloud_.decided.approve());
   EXPECT_EQ(Run({"satellite", "deny", "req-1", "--why", "unknown"}).code, 0);
@@ -331,10 +340,25 @@ TEST_F(CloudctlTest, ApproveFindsTheRequestByTheSatellitesName) {
 }
 
 TEST_F(CloudctlTest, EveryCommandHasAnExample) {
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"login"}, {"whoami"}, {"get"}, {"describe"}, {"explain"}, {"apply"}, {"diff"}, {"delete"}, {"events"},
-           {"token"}, {"token", "create"}, {"satellite"}, {"satellite", "approve"}, {"satellite", "deny"},
-           {"satellite", "revoke"}, {"context"}, {"context", "list"}, {"context", "use"}, {"completion"}}) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{"login"},
+                                                                                     {"whoami"},
+                                                                                     {"get"},
+                                                                                     {"describe"},
+                                                                                     {"explain"},
+                                                                                     {"apply"},
+                                                                                     {"diff"},
+                                                                                     {"delete"},
+                                                                                     {"events"},
+                                                                                     {"token"},
+                                                                                     {"token", "create"},
+                                                                                     {"satellite"},
+                                                                                     {"satellite", "approve"},
+                                                                                     {"satellite", "deny"},
+                                                                                     {"satellite", "revoke"},
+                                                                                     {"context"},
+                                                                                     {"context", "list"},
+                                                                                     {"context", "use"},
+                                                                                     {"completion"}}) {
     std::vector<std::string> arguments = words;
     arguments.push_back("--help");
     const Outcome outcome = Run(arguments);
@@ -353,7 +377,9 @@ TEST_F(CloudctlTest, CompletionKnowsCommandsAndKinds) {
   }
 }
 
-TEST_F(CloudctlTest, WhoamiSaysAsWhom) { EXPECT_THAT(Run({"whoami"}).out, HasSubstr("Subject: user/admin")); }
+TEST_F(CloudctlTest, WhoamiSaysAsWhom) {
+  EXPECT_THAT(Run({"whoami"}).out, HasSubstr("Subject: user/admin"));
+}
 
 TEST_F(CloudctlTest, ContextsAreListedAndChosen) {
   const TemporaryDirectory directory;

@@ -34,14 +34,16 @@ class FakeCloud final : public v1::CloudService::Service {
   }
   grpc::Status Get(grpc::ServerContext*, const v1::GetRequest* request, v1::GetResponse* response) override {
     for (const v1::Resource& resource : objects) {
-      if (Fits(resource, request->kind(), request->project()) && MetaOf(ObjectOf(resource)).name() == request->name()) {
+      if (Fits(resource, request->kind(), request->project()) &&
+          MetaOf(ObjectOf(resource)).name() == request->name()) {
         *response->mutable_resource() = resource;
         return grpc::Status::OK;
       }
     }
     return grpc::Status(grpc::NOT_FOUND, "there is no " + request->kind() + " " + request->name());
   }
-  grpc::Status List(grpc::ServerContext*, const v1::ListRequest* request, v1::ListResponse* response) override {
+  grpc::Status List(grpc::ServerContext*, const v1::ListRequest* request,
+                    v1::ListResponse* response) override {
     listed = *request;
     const auto selector = ParseSelector(request->selector());
     if (!selector.ok()) return grpc::Status(grpc::INVALID_ARGUMENT, std::string(selector.status().message()));
@@ -76,18 +78,21 @@ class FakeCloud final : public v1::CloudService::Service {
     writer->Write(response);
     return grpc::Status::OK;
   }
-  grpc::Status Apply(grpc::ServerContext*, const v1::ApplyRequest* request, v1::ApplyResponse* response) override {
+  grpc::Status Apply(grpc::ServerContext*, const v1::ApplyRequest* request,
+                     v1::ApplyResponse* response) override {
     applied = *request;
     *response = apply_response;
     return grpc::Status::OK;
   }
-  grpc::Status Delete(grpc::ServerContext*, const v1::DeleteRequest* request, v1::DeleteResponse* response) override {
+  grpc::Status Delete(grpc::ServerContext*, const v1::DeleteRequest* request,
+                      v1::DeleteResponse* response) override {
     deleted.push_back(*request);
     if (request->name() == "missing") return grpc::Status(grpc::NOT_FOUND, "there is no such object");
     response->set_waiting(request->name() == "waits");
     return grpc::Status::OK;
   }
-  grpc::Status Explain(grpc::ServerContext*, const v1::ExplainRequest*, v1::ExplainResponse* response) override {
+  grpc::Status Explain(grpc::ServerContext*, const v1::ExplainRequest*,
+                       v1::ExplainResponse* response) override {
     *response = explain_response;
     return grpc::Status::OK;
   }
@@ -133,7 +138,8 @@ class CloudctlTest : public ::testing::Test {
   }
   ~CloudctlTest() override { server_->Shutdown(); }
 
-  Outcome Run(std::vector<std::string> arguments, const std::string& input = "", Rendering rendering = {.width = 0}) {
+  Outcome Run(std::vector<std::string> arguments, const std::string& input = "",
+              Rendering rendering = {.width = 0}) {
     std::istringstream in(input);
     std::ostringstream out;
     std::ostringstream err;

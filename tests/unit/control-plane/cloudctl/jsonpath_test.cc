@@ -33,24 +33,27 @@ TEST_P(JsonPathTest, Evaluates) {
 
 INSTANTIATE_TEST_SUITE_P(
     Paths, JsonPathTest,
-    ::testing::Values(
-        Case{"{.kind}", "List"}, Case{".kind", "List"}, Case{"{$.kind}", "List"}, Case{"{.nothing.there}", ""},
-        Case{"{.items[0].metadata.name}", "a"}, Case{"{.items[-1].metadata.name}", "b"}, Case{"{.items[7]}", ""},
-        Case{"{.items[*].metadata.name}", "a b"}, Case{"{.items[0].status.ports[1]}", "443"},
-        Case{"{.items[0].metadata.labels['app.kubernetes.io/name']}", "x"},
-        Case{"{.items[0].metadata.labels[\"tier\"]}", "web"}, Case{"{.items[*].metadata.labels.*}", "x web db"},
-        Case{"{.items[?(@.status.state==\"Ready\")].metadata.name}", "a"},
-        Case{"{.items[?(@.status.state!='Ready')].metadata.name}", "b"},
-        Case{"{.items[?(@.metadata.labels.tier)].metadata.name}", "a b"},
-        Case{"{.items[?(@.status.count==2)].metadata.name}", "b"},
-        Case{"{range .items[*]}{.metadata.name}={.status.count}{\"\\n\"}{end}done", "a=1\nb=2\ndone"},
-        Case{"{range .items[*]}{range .status.ports[*]}{.}{','}{end};{end}", "80,443,;;"},
-        Case{"{range .none[*]}{.x}{end}", ""}, Case{"name: {.items[0].metadata.name}!", "name: a!"},
-        Case{"{.items[1].status.ports}", "[]"}));
+    ::testing::Values(Case{"{.kind}", "List"}, Case{".kind", "List"}, Case{"{$.kind}", "List"},
+                      Case{"{.nothing.there}", ""}, Case{"{.items[0].metadata.name}", "a"},
+                      Case{"{.items[-1].metadata.name}", "b"}, Case{"{.items[7]}", ""},
+                      Case{"{.items[*].metadata.name}", "a b"}, Case{"{.items[0].status.ports[1]}", "443"},
+                      Case{"{.items[0].metadata.labels['app.kubernetes.io/name']}", "x"},
+                      Case{"{.items[0].metadata.labels[\"tier\"]}", "web"},
+                      Case{"{.items[*].metadata.labels.*}", "x web db"},
+                      Case{"{.items[?(@.status.state==\"Ready\")].metadata.name}", "a"},
+                      Case{"{.items[?(@.status.state!='Ready')].metadata.name}", "b"},
+                      Case{"{.items[?(@.metadata.labels.tier)].metadata.name}", "a b"},
+                      Case{"{.items[?(@.status.count==2)].metadata.name}", "b"},
+                      Case{"{range .items[*]}{.metadata.name}={.status.count}{\"\\n\"}{end}done",
+                           "a=1\nb=2\ndone"},
+                      Case{"{range .items[*]}{range .status.ports[*]}{.}{','}{end};{end}", "80,443,;;"},
+                      Case{"{range .none[*]}{.x}{end}", ""},
+                      Case{"name: {.items[0].metadata.name}!", "name: a!"},
+                      Case{"{.items[1].status.ports}", "[]"}));
 
 TEST(JsonPathErrorTest, SaysWhereItIsWrong) {
-  for (const char* path : {"", "{", "{.a", "{.items[}", "{.items[x]}", "{items}", "{..name}", "{end}", "{range .items[*]}",
-                           "{.items['a]}", "{.items[?(.a)]}", "{\"a}"}) {
+  for (const char* path : {"", "{", "{.a", "{.items[}", "{.items[x]}", "{items}", "{..name}", "{end}",
+                           "{range .items[*]}", "{.items['a]}", "{.items[?(.a)]}", "{\"a}"}) {
     const auto text = EvaluateJsonPath(path, Tree());
     EXPECT_EQ(text.status().code(), absl::StatusCode::kInvalidArgument) << path;
   }

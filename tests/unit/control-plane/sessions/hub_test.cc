@@ -201,7 +201,8 @@ TEST_F(HubTest, ASatelliteAheadOfTheStoreIsSentNothing) {
   EXPECT_TRUE(stream->Await([](const auto& m) { return m.has_welcome(); }).welcome().recovering());
   EXPECT_TRUE(Eventually([&] { return HasEvent(uid, "Recovering"); }));
   EXPECT_TRUE(Eventually([&] {
-    for (const v1::Condition& condition : StatusOfSatellite(uid).conditions()) {
+    const v1::SatelliteStatus status = StatusOfSatellite(uid);
+    for (const v1::Condition& condition : status.conditions()) {
       if (condition.type() == "InStep" && condition.reason() == "Recovering") return true;
     }
     return false;

@@ -20,7 +20,8 @@ class LaunchTest : public ::testing::Test {
   LaunchTest() {
     PrivateKey key = *PrivateKey::GenerateEcP256();
     const absl::Time now = absl::Now();
-    site_.sealing_certificate = MakeSealingCertificate(key, "s", {now - absl::Hours(1), now + absl::Hours(1)})->ToDer();
+    site_.sealing_certificate =
+        MakeSealingCertificate(key, "s", {now - absl::Hours(1), now + absl::Hours(1)})->ToDer();
     site_.sealing_key = key;
     site_.satellite = "berlin-1";
     site_.site = "berlin";
@@ -89,8 +90,9 @@ TEST_F(LaunchTest, FillsInEverything) {
   EXPECT_EQ(run.grace, absl::Seconds(3));
   EXPECT_EQ(run.lease, absl::Seconds(77));
   EXPECT_EQ(run.limits, (ResourceLimits{.memory_bytes = 256 << 20, .cpu_millis = 500, .pids = 64}));
-  for (const char* wanted : {"MODE=prod", "CONF=listen 8080;", "KEY=s3cret", "PERIGEE_PORT_HTTP_MAIN=8080",
-                             "PERIGEE_ADDRESS=127.0.1.1", "PERIGEE_SITE=berlin", "PERIGEE_SATELLITE=berlin-1"}) {
+  for (const char* wanted :
+       {"MODE=prod", "CONF=listen 8080;", "KEY=s3cret", "PERIGEE_PORT_HTTP_MAIN=8080",
+        "PERIGEE_ADDRESS=127.0.1.1", "PERIGEE_SITE=berlin", "PERIGEE_SATELLITE=berlin-1"}) {
     EXPECT_THAT(run.env, Contains(std::string(wanted)));
   }
   ASSERT_THAT(run.files, SizeIs(1));
@@ -149,10 +151,14 @@ void FromSecret(v1::WorkloadTask* task, const std::string& name, const std::stri
 INSTANTIATE_TEST_SUITE_P(
     All, Troubles,
     ::testing::Values(
-        TroubleCase{"NoConfig", [](auto* task, auto*) { FromConfig(task, "other", "k"); }, reason::kMissingConfig},
-        TroubleCase{"NoConfigKey", [](auto* task, auto*) { FromConfig(task, "web", "k"); }, reason::kMissingKey},
-        TroubleCase{"NoSecret", [](auto* task, auto*) { FromSecret(task, "other", "k"); }, reason::kMissingSecret},
-        TroubleCase{"NoSecretKey", [](auto* task, auto*) { FromSecret(task, "pay", "k"); }, reason::kMissingKey},
+        TroubleCase{"NoConfig", [](auto* task, auto*) { FromConfig(task, "other", "k"); },
+                    reason::kMissingConfig},
+        TroubleCase{"NoConfigKey", [](auto* task, auto*) { FromConfig(task, "web", "k"); },
+                    reason::kMissingKey},
+        TroubleCase{"NoSecret", [](auto* task, auto*) { FromSecret(task, "other", "k"); },
+                    reason::kMissingSecret},
+        TroubleCase{"NoSecretKey", [](auto* task, auto*) { FromSecret(task, "pay", "k"); },
+                    reason::kMissingKey},
         TroubleCase{"SecretOfAnother",
                     [](auto* task, auto* desired) {
                       FromSecret(task, "pay", "api");

@@ -24,10 +24,22 @@ LocalView Sample() {
   view.link_message = "connection refused";
   view.sequence = 9;
   view.problems = {"LauncherDown: x"};
-  view.replicas = {{.id = "id-1", .name = "web-0", .workload = "web", .project = "default", .state = "Ready",
-                    .reason = "Ready", .pid = 42, .restarts = 1, .since = absl::FromUnixSeconds(1'700'000'000)},
-                   {.id = "id-2", .name = "web-1", .workload = "web", .project = "default", .state = "Backoff",
-                    .reason = "CrashLoop", .message = "code 1\x1b[31m"}};
+  view.replicas = {{.id = "id-1",
+                    .name = "web-0",
+                    .workload = "web",
+                    .project = "default",
+                    .state = "Ready",
+                    .reason = "Ready",
+                    .pid = 42,
+                    .restarts = 1,
+                    .since = absl::FromUnixSeconds(1'700'000'000)},
+                   {.id = "id-2",
+                    .name = "web-1",
+                    .workload = "web",
+                    .project = "default",
+                    .state = "Backoff",
+                    .reason = "CrashLoop",
+                    .message = "code 1\x1b[31m"}};
   return view;
 }
 
@@ -52,7 +64,8 @@ TEST(LocalView, FindsByIdNameAndWorkload) {
 
 TEST(LocalView, ScreenSaysTheLinkAndIsSafeForATerminal) {
   const std::string text = FormatView(Sample(), absl::FromUnixSeconds(1'700'000'090));
-  EXPECT_THAT(text, HasSubstr("cut off since 2023-11-14T22:13:20Z (90s): connection refused; workloads go on"));
+  EXPECT_THAT(text,
+              HasSubstr("cut off since 2023-11-14T22:13:20Z (90s): connection refused; workloads go on"));
   EXPECT_THAT(text, HasSubstr("web-0"));
   EXPECT_THAT(text, HasSubstr("CrashLoop"));
   EXPECT_THAT(text, Not(HasSubstr("\x1b[31m")));
@@ -73,17 +86,18 @@ class LocalSocketTest : public ::testing::Test {
 
 TEST_F(LocalSocketTest, AnswersStatusAndRestart) {
   std::string restarted;
-  auto server = LocalServer::Start(path_, {.status = [] { return Sample(); },
-                                           .restart = [&](const std::string& id) -> absl::Status {
-                                             restarted = id;
-                                             return id == "id-1" ? absl::OkStatus() : absl::NotFoundError("no such");
-                                           }});
+  auto server =
+      LocalServer::Start(path_, {.status = [] { return Sample(); },
+                                 .restart = [&](const std::string& id) -> absl::Status {
+                                   restarted = id;
+                                   return id == "id-1" ? absl::OkStatus() : absl::NotFoundError("no such");
+                                 }});
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_EQ(AskStatus(path_)->replicas.size(), 2u);
   EXPECT_TRUE(AskRestart(path_, "id-1").ok());
   EXPECT_EQ(restarted, "id-1");
   EXPECT_EQ(AskRestart(path_, "id-9").code(), absl::StatusCode::kNotFound);
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(LocalSocketPath(path_).c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   ASSERT_EQ(stat((path_ + "/run").c_str(), &info), 0);
@@ -97,7 +111,8 @@ TEST_F(LocalSocketTest, WithoutAnAgentSaysHowToStartOne) {
 }
 
 TEST(Facts, AreReadFromTheFilesOfTheHost) {
-  EXPECT_EQ(PrettyName("NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n"), "Debian GNU/Linux 12 (bookworm)");
+  EXPECT_EQ(PrettyName("NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n"),
+            "Debian GNU/Linux 12 (bookworm)");
   EXPECT_EQ(PrettyName("NAME=x\n"), "");
   EXPECT_EQ(TotalMemory("MemFree: 1 kB\nMemTotal:       16384 kB\n"), "16384Ki");
   EXPECT_EQ(TotalMemory(""), "");
@@ -124,7 +139,8 @@ struct ExitCase {
 class Exits : public ::testing::TestWithParam<ExitCase> {};
 
 TEST_P(Exits, GetTheirWord) {
-  Observed observed{.id = "a", .entry_sha256 = "ab", .run = "r", .phase = Phase::kExited, .exit = GetParam().exit};
+  Observed observed{
+      .id = "a", .entry_sha256 = "ab", .run = "r", .phase = Phase::kExited, .exit = GetParam().exit};
   observed.oom = GetParam().oom;
   const SeenReplica seen = SeenOf(observed);
   EXPECT_FALSE(seen.running);
@@ -134,11 +150,13 @@ TEST_P(Exits, GetTheirWord) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, Exits,
-    ::testing::Values(ExitCase{"Code", {Exit::Kind::kCode, 3, ""}, false, ""},
-                      ExitCase{"Oom", {Exit::Kind::kSignal, 9, ""}, true, reason::kOutOfMemory},
-                      ExitCase{"NotFound", {Exit::Kind::kNotStarted, ENOENT, "x"}, false, reason::kProgramNotFound},
-                      ExitCase{"NotExecutable", {Exit::Kind::kNotStarted, EACCES, "x"}, false, reason::kProgramNotExecutable},
-                      ExitCase{"Lost", {Exit::Kind::kLost, 0, "x"}, false, reason::kProcessLost}),
+    ::testing::Values(
+        ExitCase{"Code", {Exit::Kind::kCode, 3, ""}, false, ""},
+        ExitCase{"Oom", {Exit::Kind::kSignal, 9, ""}, true, reason::kOutOfMemory},
+        ExitCase{"NotFound", {Exit::Kind::kNotStarted, ENOENT, "x"}, false, reason::kProgramNotFound},
+        ExitCase{
+            "NotExecutable", {Exit::Kind::kNotStarted, EACCES, "x"}, false, reason::kProgramNotExecutable},
+        ExitCase{"Lost", {Exit::Kind::kLost, 0, "x"}, false, reason::kProcessLost}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Observe, ARunThatHasNotBegunIsNotReady) {

@@ -43,12 +43,17 @@ class LoopTest : public ::testing::Test {
     gate_ = std::make_unique<OneListener>(runtime_);
     ReconcileLoop::Hooks hooks;
     hooks.report = [this](SatelliteSession::StatusChanged changed) { Reported(std::move(changed)); };
-    ReconcileLoop::Config config{.site = {.satellite = "berlin-1", .site = "berlin", .address = "127.0.0.1",
-                                          .data_dir = path_, .sealing_key = std::nullopt, .sealing_certificate = ""},
+    ReconcileLoop::Config config{.site = {.satellite = "berlin-1",
+                                          .site = "berlin",
+                                          .address = "127.0.0.1",
+                                          .data_dir = path_,
+                                          .sealing_key = std::nullopt,
+                                          .sealing_certificate = ""},
                                  .boot_id = boot_id_,
                                  .features = {},
                                  .retry = absl::Milliseconds(20)};
-    loop_ = std::make_unique<ReconcileLoop>(std::move(config), *state_, *gate_, SystemClock(), std::move(hooks));
+    loop_ =
+        std::make_unique<ReconcileLoop>(std::move(config), *state_, *gate_, SystemClock(), std::move(hooks));
     loop_->Start();
   }
 
@@ -62,7 +67,9 @@ class LoopTest : public ::testing::Test {
     absl::Status Signal(const std::string& id, int signal) override { return runtime_.Signal(id, signal); }
     absl::Status Stop(const std::string& id) override { return runtime_.Stop(id); }
     absl::StatusOr<std::vector<Observed>> Adopt() override { return runtime_.Adopt(); }
-    absl::Status Limit(const std::string& id, const LimitChange& change) override { return runtime_.Limit(id, change); }
+    absl::Status Limit(const std::string& id, const LimitChange& change) override {
+      return runtime_.Limit(id, change);
+    }
     absl::Status Remove(const std::string& id, RemoveMode mode) override { return runtime_.Remove(id, mode); }
 
    private:
@@ -221,7 +228,8 @@ TEST_F(LoopTest, AChangeWaitsForItsPermitAndThenReplaces) {
   ASSERT_TRUE(AwaitState("r1", "Ready", std::string(reason::kWaitingForPermit)));
   EXPECT_EQ(runtime_.starts("r1"), 1);
   Deliver({{"replica/r1", next}, {"permit/p", PermitFor("r1", next)}});
-  ASSERT_TRUE(Await([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return statuses_["r1"].closed_permit_id() == "p-r1"; }));
+  ASSERT_TRUE(
+      Await([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return statuses_["r1"].closed_permit_id() == "p-r1"; }));
   EXPECT_EQ(runtime_.LastRequest("r1").command, std::vector<std::string>{"/bin/b"});
   EXPECT_EQ(state_->KeptEntries()->size(), 1u) << "the previous version is kept for its soak";
 }

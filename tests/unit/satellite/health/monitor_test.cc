@@ -128,12 +128,13 @@ TEST_P(HttpFailure, SaysWhy) {
   })) << monitor_.Views()["a"].message;
 }
 
-INSTANTIATE_TEST_SUITE_P(Answers, HttpFailure,
-                         ::testing::Values(FailureCase{"Status500", "HTTP/1.1 500 Oops\r\n\r\n", "HTTP status 500"},
-                                           FailureCase{"NotHttp", "SSH-2.0-OpenSSH_9.2p1 Debian\r\n", "not HTTP"},
-                                           FailureCase{"EndlessLine", std::string(600, 'x'), "not HTTP"},
-                                           FailureCase{"Silence", "", "no answer within"}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Answers, HttpFailure,
+    ::testing::Values(FailureCase{"Status500", "HTTP/1.1 500 Oops\r\n\r\n", "HTTP status 500"},
+                      FailureCase{"NotHttp", "SSH-2.0-OpenSSH_9.2p1 Debian\r\n", "not HTTP"},
+                      FailureCase{"EndlessLine", std::string(600, 'x'), "not HTTP"},
+                      FailureCase{"Silence", "", "no answer within"}),
+    [](const auto& info) { return info.param.name; });
 
 TEST_F(MonitorTest, ExecSaysCodeAndMissingProgram) {
   monitor_.Watch("code", "1", {{ProbeRole::kLiveness, Running({"/bin/false"})}});

@@ -121,7 +121,8 @@ TEST(ProbesOf, NamesPortsAndDefaults) {
 TEST(ProbesOf, RefusesAPortThatIsNotThere) {
   v1::WorkloadTask task;
   task.mutable_health()->mutable_readiness()->mutable_tcp()->mutable_port()->set_name("htpp");
-  EXPECT_EQ(ProbesOf(task, {{"http", 8080}}, "127.0.0.1", {}).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ProbesOf(task, {{"http", 8080}}, "127.0.0.1", {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

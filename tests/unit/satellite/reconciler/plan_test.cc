@@ -40,7 +40,8 @@ TEST(ParseDesired, ReadsReplicasPermitsAndContent) {
   permit.mutable_permit()->set_action("replace");
   const StoredEntry old = Replica("a", "config/1", "9s");
   const Desired desired =
-      ParseDesired({Replica("a", "config/2"), Config("config/2"), Stored("permit/p", permit)}, {old, Config("config/1")}, {});
+      ParseDesired({Replica("a", "config/2"), Config("config/2"), Stored("permit/p", permit)},
+                   {old, Config("config/1")}, {});
   EXPECT_EQ(desired.wanted.at("a").sha256, HexEncode(Replica("a", "config/2").sha256));
   EXPECT_THAT(desired.policies.at("a"), SizeIs(2));
   EXPECT_EQ(desired.policies.at("a").at(HexEncode(old.sha256)).grace, absl::Seconds(9));
@@ -53,7 +54,8 @@ TEST(ParseDesired, RefusesWhatItCannotDoAndGoesOn) {
   v1::EntryPayload newer;
   newer.add_required_features("teleport");
   newer.mutable_replica()->set_assignment_uid("b");
-  const Desired desired = ParseDesired({Replica("a", ""), Stored("replica/b", newer), Replica("c", "", "soon")}, {}, {});
+  const Desired desired =
+      ParseDesired({Replica("a", ""), Stored("replica/b", newer), Replica("c", "", "soon")}, {}, {});
   EXPECT_THAT(desired.wanted.at("a").lacking, IsEmpty());
   EXPECT_THAT(desired.wanted.at("b").lacking, UnorderedElementsAre("teleport"));
   EXPECT_THAT(desired.wanted.at("c").lacking, SizeIs(1));
@@ -80,8 +82,8 @@ TEST(NeededVersions, AreThoseOfCurrentAndPreviousWithTheirContent) {
   book.id = "a";
   book.current = HexEncode(current.sha256);
   book.previous = HexEncode(previous.sha256);
-  const auto needed = NeededVersions({current, previous, older, Config("config/1"), Config("config/2"), Config("config/3")},
-                                     {{"a", book}});
+  const auto needed = NeededVersions(
+      {current, previous, older, Config("config/1"), Config("config/2"), Config("config/3")}, {{"a", book}});
   EXPECT_THAT(needed, UnorderedElementsAre(EntryVersion(current.key, current.sha256),
                                            EntryVersion(previous.key, previous.sha256),
                                            EntryVersion("config/1", Config("config/1").sha256),

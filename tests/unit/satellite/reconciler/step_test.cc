@@ -453,7 +453,8 @@ TEST_F(StopAfterTest, OnlyAnAnswerExtendsTheLease) {
   in_.last_answer = in_.now - absl::Seconds(1);
   const StepResult result = Go();
   ASSERT_EQ(KindOf(result), Kind::kExtendLease);
-  EXPECT_EQ(result.action->lease, in_.now - absl::Seconds(1) + absl::Minutes(10)) << "counted from the sending";
+  EXPECT_EQ(result.action->lease, in_.now - absl::Seconds(1) + absl::Minutes(10))
+      << "counted from the sending";
 }
 
 TEST_F(StopAfterTest, AnExpiredLeaseStaysDownUntilAnAnswer) {

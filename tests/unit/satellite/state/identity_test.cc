@@ -26,9 +26,16 @@ class IdentityTest : public ::testing::Test {
 };
 
 SatelliteIdentity Sample() {
-  return {.uid = "u", .name = "berlin-1", .site = "berlin", .pem = "PEM", .root_certificates = "ROOTS",
-          .delivery_keys = {"k1", std::string("\0k2", 3)}, .sealing_key = "SK", .sealing_certificate = "SC",
-          .grpc_endpoint = "h:1", .https_endpoint = "https://h:2"};
+  return {.uid = "u",
+          .name = "berlin-1",
+          .site = "berlin",
+          .pem = "PEM",
+          .root_certificates = "ROOTS",
+          .delivery_keys = {"k1", std::string("\0k2", 3)},
+          .sealing_key = "SK",
+          .sealing_certificate = "SC",
+          .grpc_endpoint = "h:1",
+          .https_endpoint = "https://h:2"};
 }
 
 TEST_F(IdentityTest, ComesBackAsItWasWritten) {
@@ -50,7 +57,7 @@ TEST_F(IdentityTest, OnlyTheOwnerReads) {
   IdentityStore store(path_);
   ASSERT_TRUE(store.Write(Sample()).ok());
   ASSERT_TRUE(store.WritePending({.private_key = "K"}).ok());
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat((path_ + "/identity").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
   const std::vector<std::string> names = *ListDirectory(path_ + "/identity");

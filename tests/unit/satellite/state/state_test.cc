@@ -63,7 +63,8 @@ class Centre {
     DesiredEntries desired{.sequence = sequence};
     for (const auto& [key, payload] : payloads) desired.entries[key] = MakeEntry(key, payload);
     const RootClaim claim{kUid, EpochOf(epoch, epoch_id), sequence, RootOf(desired.DigestMap())};
-    desired.signed_root = *SignRoot(signer_, claim, absl::FromUnixSeconds(1'000'000 + static_cast<int64_t>(sequence)));
+    desired.signed_root =
+        *SignRoot(signer_, claim, absl::FromUnixSeconds(1'000'000 + static_cast<int64_t>(sequence)));
     DeltaAssembler assembler;
     std::optional<v1::Delta> whole;
     for (v1::Delta& part : BuildDelta(claim.epoch, desired, nullptr)) whole = *assembler.Add(part);
@@ -131,7 +132,9 @@ class Refusals : public StateTest, public ::testing::WithParamInterface<RefusalC
 TEST_P(Refusals, ChangeNothing) {
   ASSERT_TRUE(Apply(centre_.Snapshot(3, 5, {{"replica/x", "X"}})).ok());
   const RefusalCase& one = GetParam();
-  EXPECT_EQ(Apply(centre_.Snapshot(one.epoch, one.sequence, {{"replica/x", one.payload}}, one.epoch_id)).code(), one.code);
+  EXPECT_EQ(
+      Apply(centre_.Snapshot(one.epoch, one.sequence, {{"replica/x", one.payload}}, one.epoch_id)).code(),
+      one.code);
   EXPECT_THAT(KeysOf(*state_->Entries()), ElementsAre("replica/x=X"));
   EXPECT_EQ(state_->ReadHead()->sequence, 5u);
 }
@@ -195,8 +198,9 @@ TEST_P(Crash, LeavesOldOrNew) {
 
 INSTANTIATE_TEST_SUITE_P(EveryWrite, Crash,
                          ::testing::Values("state.apply.begin", "state.apply.delete", "state.apply.put",
-                                           "state.apply.head", "state.apply.before_commit", "sqlite.before_commit",
-                                           "sqlite.after_commit", "state.apply.after_commit"),
+                                           "state.apply.head", "state.apply.before_commit",
+                                           "sqlite.before_commit", "sqlite.after_commit",
+                                           "state.apply.after_commit"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '.', '_');

@@ -22,7 +22,11 @@ TEST(ContextFileTest, KeepsContextsPrivately) {
   ContextFile file;
   file.path = directory.path() + "/sub/config.yaml";
   file.current = "one";
-  file.Put({.name = "one", .server = "https://[2001:db8::1]:7443", .grpc = "h:7444", .ca_hash = "sha256:ab", .user = "yes"});
+  file.Put({.name = "one",
+            .server = "https://[2001:db8::1]:7443",
+            .grpc = "h:7444",
+            .ca_hash = "sha256:ab",
+            .user = "yes"});
   file.Put({.name = "two", .project = "retail"});
   file.Put({.name = "two", .project = "12"});
   ASSERT_TRUE(SaveContextFile(file).ok());
@@ -63,7 +67,8 @@ TEST(CredentialsTest, AreKeptBesideTheFileAndMissedWithAdvice) {
   ContextFile file;
   file.path = directory.path() + "/config.yaml";
   const Context context{.name = "one", .server = "https://h:1", .user = "admin"};
-  EXPECT_THAT(std::string(LoadCredentials(file, context).status().message()), HasSubstr("cloudctl login https://h:1"));
+  EXPECT_THAT(std::string(LoadCredentials(file, context).status().message()),
+              HasSubstr("cloudctl login https://h:1"));
   ASSERT_TRUE(SaveCredentials(file, context, {"roots", "chain", "key"}).ok());
   EXPECT_EQ(ModeOf(directory.path() + "/contexts/one/client.key"), 0600u);
   EXPECT_EQ(ModeOf(directory.path() + "/contexts/one"), 0700u);

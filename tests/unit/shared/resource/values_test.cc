@@ -19,18 +19,28 @@ using ::testing::HasSubstr;
 
 TEST(QuantityTest, ReadsThousandths) {
   const std::map<std::string, int64_t> cases = {
-      {"0", 0},          {"500m", 500},       {"1", 1000},
-      {"0.5", 500},      {"1.25", 1250},      {"2k", 2'000'000},
-      {"1Ki", 1024'000}, {"256Mi", 256'000LL << 20}, {"1.5Gi", 1'500LL << 30},
-      {"1e3", 1'000'000}, {"15e-1", 1500},    {"1000000m", 1'000'000},
+      {"0", 0},
+      {"500m", 500},
+      {"1", 1000},
+      {"0.5", 500},
+      {"1.25", 1250},
+      {"2k", 2'000'000},
+      {"1Ki", 1024'000},
+      {"256Mi", 256'000LL << 20},
+      {"1.5Gi", 1'500LL << 30},
+      {"1e3", 1'000'000},
+      {"15e-1", 1500},
+      {"1000000m", 1'000'000},
       {"8Pi", 9'007'199'254'740'992'000},
   };
   for (const auto& [text, value] : cases) EXPECT_EQ(ParseQuantity(text).value_or(-1), value) << text;
 }
 
 TEST(QuantityTest, RefusesWhatIsNotExactOrTooLarge) {
-  for (const char* text : {"", "m", "-1", "+1", "1e999", "1e-999", "0.0001", "0.5m", "9Pi", "1Ei", "1 ", " 1", "1kk", "0x10", "1.",
-                           ".", "1..2", "1e", "1e+", "99999999999999999999", "inf", "nan", "1,5", "1Mib", "1mi"}) {
+  for (const char* text :
+       {"",    "m",   "-1",  "+1",   "1e999", "1e-999", "0.0001", "0.5m", "9Pi", "1Ei",
+        "1 ",  " 1",  "1kk", "0x10", "1.",    ".",      "1..2",   "1e",   "1e+", "99999999999999999999",
+        "inf", "nan", "1,5", "1Mib", "1mi"}) {
     EXPECT_FALSE(ParseQuantity(text).ok()) << text;
   }
 }
@@ -50,12 +60,15 @@ TEST(DurationTest, ReadsUnits) {
 }
 
 TEST(DurationTest, RefusesTheRest) {
-  for (const char* text : {"", "10", "-1s", "+1s", "inf", "1d", "s", "1s ", "1e3s", "999999h", "1ns", "1us", "0", "1.s.", "m1"}) {
+  for (const char* text : {"", "10", "-1s", "+1s", "inf", "1d", "s", "1s ", "1e3s", "999999h", "1ns", "1us",
+                           "0", "1.s.", "m1"}) {
     EXPECT_FALSE(ParseDuration(text).ok()) << text;
   }
 }
 
-Labels MakeLabels(const std::map<std::string, std::string>& map) { return Labels(map.begin(), map.end()); }
+Labels MakeLabels(const std::map<std::string, std::string>& map) {
+  return Labels(map.begin(), map.end());
+}
 
 TEST(SelectorTest, Matches) {
   const Labels labels = MakeLabels({{"country", "de"}, {"disk", "ssd"}});
@@ -88,7 +101,8 @@ TEST(SelectorTest, Matches) {
 }
 
 TEST(SelectorTest, RefusesNonsense) {
-  for (const char* text : {",", "a=b,", "=b", "a in (b", "a in b", "a near (b)", "in (b)", "a b", "a=b=c", "a=../x", "!"}) {
+  for (const char* text :
+       {",", "a=b,", "=b", "a in (b", "a in b", "a near (b)", "in (b)", "a b", "a=b=c", "a=../x", "!"}) {
     EXPECT_FALSE(ParseSelector(text).ok()) << text;
   }
 }
@@ -287,15 +301,17 @@ TEST(TextTest, WritesYamlAsPeopleDo) {
   workload.mutable_metadata()->set_name("12");
   workload.mutable_metadata()->mutable_created_at()->set_seconds(1767225600);
   auto* task = workload.mutable_spec()->mutable_template_()->add_tasks();
-  for (const char* word : {"/bin/a", "daemon off;", "yes", "", "a\nb\n", "x\x1b[0m", "\xE2\x80\xAE"}) task->add_command(word);
+  for (const char* word : {"/bin/a", "daemon off;", "yes", "", "a\nb\n", "x\x1b[0m", "\xE2\x80\xAE"})
+    task->add_command(word);
   task->add_ports()->mutable_host()->set_number(80);
   workload.mutable_status();
-  EXPECT_EQ(ToYaml(workload),
-            "apiVersion: perigee.dev/v1\nkind: Workload\nmetadata:\n  name: \"12\"\n"
-            "  createdAt: \"2026-01-01T00:00:00Z\"\nspec:\n  template:\n    tasks:\n    - command:\n"
-            "      - /bin/a\n      - daemon off;\n      - \"yes\"\n      - \"\"\n      - |\n        a\n        b\n"
-            "      - \"x\\u001b[0m\"\n      - \"\\u202e\"\n      ports:\n      - host: 80\n"
-            "status:\n  replicas: 0\n  updated: 0\n  ready: 0\n  stale: 0\n");
+  EXPECT_EQ(
+      ToYaml(workload),
+      "apiVersion: perigee.dev/v1\nkind: Workload\nmetadata:\n  name: \"12\"\n"
+      "  createdAt: \"2026-01-01T00:00:00Z\"\nspec:\n  template:\n    tasks:\n    - command:\n"
+      "      - /bin/a\n      - daemon off;\n      - \"yes\"\n      - \"\"\n      - |\n        a\n        b\n"
+      "      - \"x\\u001b[0m\"\n      - \"\\u202e\"\n      ports:\n      - host: 80\n"
+      "status:\n  replicas: 0\n  updated: 0\n  ready: 0\n  stale: 0\n");
 }
 
 }  // namespace
