@@ -15,7 +15,7 @@ esac
 step "Packages of the distribution"
 deploy/packages.sh build demo
 step "Building (some minutes the first time)"
-deploy/build.sh release perigee-control-plane perigee-satellite perigee-launcher perigee-shim cloudctl
+deploy/build.sh dev perigee-control-plane perigee-satellite perigee-launcher perigee-shim cloudctl
 
 began=$(date +%s%N)
 work=$(mktemp -d "${TMPDIR:-/tmp}/perigee-demo.XXXXXX")

@@ -27,8 +27,8 @@ step "Packages of the distribution"
 deploy/packages.sh build tests
 step "Format"
 git ls-files '*.h' '*.cc' | xargs -r clang-format-19 --dry-run -Werror
-step "Building (release)"
-deploy/build.sh release
+step "Building"
+deploy/build.sh dev
 step "Building (ASan and UBSan, clang's lock checks; modules without gRPC)"
 deploy/build.sh asan-ubsan
 step "Building the previous landing's programs"
@@ -48,8 +48,8 @@ run() { # run PRESET LABELS...
     grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test.* Passed )' || true
 }
 run asan-ubsan -L unit
-run release -L unit
-run release -L scenario
+run dev -L unit
+run dev -L scenario
 if $full && [ -s "$PERIGEE_TEST_COUNTS" ]; then
   step "Counts of --full"
   sort "$PERIGEE_TEST_COUNTS"

@@ -224,7 +224,6 @@ void Desk::OnFinished(Session& session) {
     it->second.holder = 0;
     if (freshness_.Of(uid).state() == "live") {
       freshness_.Stale(uid);
-      it->second.seen_stale = true;
       it->second.record.SetCondition("Connected", false, reason::kDisconnected,
                                      "The session has ended. Its workloads go on.", parts_.clock.Now());
       WriteStatus(uid);

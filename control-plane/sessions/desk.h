@@ -58,7 +58,6 @@ class Desk {
     SessionId holder = 0;  // the session that was admitted; 0: none
     bool loading = false;
     bool load_again = false;
-    bool seen_stale = false;
     absl::Time next_write = absl::InfinitePast();
   };
 

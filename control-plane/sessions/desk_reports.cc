@@ -58,16 +58,13 @@ void Desk::OnGreeted(Session& session, const v1::Hello& hello, bool may_wait) {
 void Desk::OnLive(Session& session) {
   const std::string& uid = session.peer.satellite_uid;
   const absl::Time now = parts_.clock.Now();
-  Satellite& satellite = satellites_[uid];
   freshness_.Live(uid, now);
-  SatelliteRecord& record = satellite.record;
+  SatelliteRecord& record = satellites_[uid].record;
   record.facts = parts_.sanitize_facts(session.hello.facts());
   record.sealing_certificate = session.hello.sealing_certificate();
   record.certificate = session.peer;
   record.SetCondition("Connected", true, reason::kConnected, "The session is up.", now);
   WriteStatus(uid);
-  if (std::exchange(satellite.seen_stale, false))
-    Event(uid, false, reason::kConnected, "The session is up again.");
   Log(Level::kInfo, "satellite connected",
       {{"satellite", uid}, {"applied", record.applied_sequence}, {"wanted", record.wanted_sequence}});
 }

@@ -1,6 +1,6 @@
 # The parts of deploy/demo.sh. Expects the repository as the working directory, and $work.
 
-bin=${PERIGEE_BIN:-$PWD/build/release/bin}
+bin=${PERIGEE_BIN:-$PWD/build/dev/bin}
 pids=()        # what we started, in order
 declare -A addresses
 port=8080

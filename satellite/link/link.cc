@@ -1,5 +1,7 @@
 #include "satellite/link/link.h"
 
+#include <grpcpp/security/credentials.h>
+
 #include <utility>
 
 #include "satellite/link/network.h"
@@ -146,9 +148,12 @@ void Link::Ended(const absl::Status& status) {
   gone_in_flight_.clear();
   Step(SatelliteSession::Disconnected{});
   if (stopping_) return;
-  owner_.LinkDown(!close_reason_.ok() ? close_reason_
-                  : status.ok()       ? absl::UnavailableError("the stream ended")
-                                      : status);
+  // A handover is no loss; if the new connection fails, that one is.
+  if (!redial_at_once_) {
+    owner_.LinkDown(!close_reason_.ok() ? close_reason_
+                    : status.ok()       ? absl::UnavailableError("the stream ended")
+                                        : status);
+  }
   renewer_->Wake();  // the certificate may be the reason
   DialAfter(redial_at_once_ ? absl::ZeroDuration() : reconnect_.Next(random_.Fraction(), retry_after_));
 }

@@ -56,7 +56,7 @@ class Link {
     IdentityStore store;
     SatelliteSession::Config session;
     absl::Duration no_network_retry = absl::Seconds(1);
-    absl::Duration renewal_interval = absl::Seconds(30);
+    absl::Duration renewal_interval = absl::Seconds(1);
   };
   Link(Config config, AppliedState applied, LinkOwner& owner, const Clock& clock, Random& random);
   ~Link();  // ends the stream and waits for it

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "proto/perigee/v1/satellite.grpc.pb.h"
@@ -21,6 +22,20 @@ namespace perigee::satellite {
 namespace {
 
 constexpr absl::Duration kRenewTimeout = absl::Seconds(15);
+constexpr absl::Duration kIdlePause = absl::Seconds(5);      // while it is not time: the link may come up
+constexpr absl::Duration kLongestPause = absl::Seconds(30);  // between tries that fail
+constexpr absl::Duration kLongestQuiet =
+    absl::Minutes(10);  // a clock that is wrong must not mean one certificate after another
+
+// A certificate that lives shortly is looked at more often.
+absl::Duration PauseFor(const Certificate& leaf, absl::Time now) {
+  const absl::Duration left = leaf.NotAfter() - now;
+  return left > absl::ZeroDuration() ? std::clamp(left / 6, absl::Seconds(1), kLongestPause) : kLongestPause;
+}
+
+std::string AddressOf(const std::string& https_endpoint) {
+  return https_endpoint.substr(sizeof("https://") - 1);
+}
 
 absl::StatusOr<HttpsClient> ClientFor(const IdentityStore& store, const std::string& endpoint,
                                       absl::Time at) {
@@ -39,25 +54,27 @@ Renewer::Renewer(Config config, Hooks hooks, const Clock& clock)
 void Renewer::Body() {
   if (absl::FromChrono(clock_.SinceBoot()) < quiet_until_) return;
   absl::StatusOr<Identity> identity = LoadIdentity(config_.store.PemPath());
-  if (!identity.ok()) return hooks_.failed(identity.status());
+  if (!identity.ok()) {
+    StayQuiet(kLongestPause);
+    return hooks_.failed(identity.status());
+  }
   const Certificate& leaf = identity->chain.front();
   const absl::Time now = VerificationTime(clock_.Now(), hooks_.time_floor());
   const std::shared_ptr<grpc::Channel> channel = hooks_.live_channel();
-  const bool expired = now >= leaf.NotAfter();
-  if (channel == nullptr ? !expired || !MayReach(config_.https_endpoint.substr(sizeof("https://") - 1))
-                         : !RenewalDue(leaf.NotBefore(), leaf.NotAfter(), now)) {
-    return;
-  }
-  absl::StatusOr<std::string> request = MakeRequestDer(identity->key);
-  if (!request.ok()) return hooks_.failed(request.status());
-  absl::StatusOr<std::string> chain =
-      channel != nullptr ? AskOverLink(*request, *channel) : AskOverHttps(*request);
-  absl::Status status = chain.status();
-  if (status.ok()) {
-    status = TakeUp(*chain, channel != nullptr ? reason::kCertificateRenewed : reason::kRecovered);
-  }
-  if (!status.ok())
+  const bool due = channel != nullptr ? RenewalDue(leaf.NotBefore(), leaf.NotAfter(), now)
+                                      : now >= leaf.NotAfter() && MayReach(AddressOf(config_.https_endpoint));
+  if (!due) return StayQuiet(std::min(kIdlePause, PauseFor(leaf, now)));
+  if (absl::Status status = Refresh(*identity, channel.get()); !status.ok()) {
+    StayQuiet(PauseFor(leaf, now));
     hooks_.failed(Annotate(status, channel != nullptr ? "renewing the certificate" : "recovering"));
+  }
+}
+
+absl::Status Renewer::Refresh(const Identity& identity, grpc::Channel* channel) {
+  PERIGEE_ASSIGN_OR_RETURN(std::string request, MakeRequestDer(identity.key));
+  PERIGEE_ASSIGN_OR_RETURN(std::string chain,
+                           channel != nullptr ? AskOverLink(request, *channel) : AskOverHttps(request));
+  return TakeUp(chain, channel != nullptr ? reason::kCertificateRenewed : reason::kRecovered);
 }
 
 absl::StatusOr<std::string> Renewer::AskOverLink(const std::string& request, grpc::Channel& channel) {
@@ -118,7 +135,9 @@ absl::Status Renewer::TakeUp(const std::string& chain_pem, std::string_view reas
   }
   identity.chain = std::move(chain);
   PERIGEE_RETURN_IF_ERROR(config_.store.ReplacePem(IdentityToPem(identity)));
-  quiet_until_ = absl::FromChrono(clock_.SinceBoot()) + config_.after_success;
+  const absl::Time now = VerificationTime(clock_.Now(), hooks_.time_floor());
+  const absl::Duration left = identity.chain.front().NotAfter() - now;
+  StayQuiet(left > absl::ZeroDuration() ? std::min(left / 3, kLongestQuiet) : kLongestQuiet);
   hooks_.renewed(reason, identity.chain.front().NotAfter());
   return absl::OkStatus();
 }

@@ -15,7 +15,7 @@
 #include "satellite/state/identity.h"
 #include "shared/base/clock.h"
 #include "shared/base/job.h"
-#include "shared/base/random.h"
+#include "shared/pki/identity_file.h"
 
 namespace perigee::satellite {
 
@@ -24,9 +24,7 @@ class Renewer {
   struct Config {
     IdentityStore store;
     std::string https_endpoint;
-    absl::Duration interval = absl::Seconds(30);
-    absl::Duration after_success =
-        absl::Minutes(10);  // a clock that is wrong must not mean a certificate each time
+    absl::Duration interval = absl::Seconds(1);  // of looking whether it is time
   };
   // Called on the thread "renew".
   struct Hooks {
@@ -41,6 +39,8 @@ class Renewer {
 
  private:
   void Body();
+  absl::Status Refresh(const Identity& identity, grpc::Channel* channel);
+  void StayQuiet(absl::Duration time) { quiet_until_ = absl::FromChrono(clock_.SinceBoot()) + time; }
   absl::StatusOr<std::string> AskOverLink(const std::string& request, grpc::Channel& channel);
   absl::StatusOr<std::string> AskOverHttps(const std::string& request);
   absl::Status TakeUp(const std::string& chain_pem, std::string_view reason);

@@ -168,6 +168,7 @@ absl::Status SqliteSiteState::CheckAgainstHead(const DeltaPlan& plan) {
 absl::Status SqliteSiteState::PutEntries(const DeltaPlan& plan) {
   // What is put again as it is has no earlier version.
   auto keep = [&](const std::string& key, const std::string& next_sha256) -> absl::Status {
+    mutex_.AssertHeld();
     return db_->Execute(
         "INSERT OR IGNORE INTO kept (key, sha256, payload)"
         " SELECT key, sha256, payload FROM entries WHERE key = ? AND sha256 != ?",

@@ -1,6 +1,6 @@
 // Messages from the centre, from any bytes: nothing unsigned is ever applied.
-#include "shared/base/status.h"
 #include "shared/session/delta.h"
+#include "shared/base/status.h"
 
 using namespace perigee;
 

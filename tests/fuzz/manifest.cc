@@ -1,7 +1,7 @@
 // The strict reader, from any text: never a crash; what it accepts can be defaulted, validated, printed and read again.
+#include "shared/resource/manifest.h"
 #include "proto/perigee/v1/cloud_service.pb.h"
 #include "shared/resource/defaults.h"
-#include "shared/resource/manifest.h"
 #include "shared/resource/registry.h"
 #include "shared/resource/text.h"
 #include "shared/resource/validate.h"

@@ -1,7 +1,7 @@
 // Selectors, quantities and durations, from any text; what is accepted keeps its meaning through its printed form.
+#include "shared/resource/selector.h"
 #include "shared/base/status.h"
 #include "shared/resource/quantity.h"
-#include "shared/resource/selector.h"
 
 using namespace perigee;
 

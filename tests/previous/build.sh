@@ -17,7 +17,7 @@ else
   echo "    commit $commit is not in this clone: today's sources, built differently, stand in for it"
   flags=-O0
 fi
-cmake -S "$source" -B "$target/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="$flags" \
+cmake -S "$source" -B "$target/build" -G Ninja -DCMAKE_BUILD_TYPE=Dev -DCMAKE_CXX_FLAGS_DEV="$flags -g1" \
   -DPERIGEE_TESTS=OFF >"$target/configure.log" 2>&1 || { cat "$target/configure.log" >&2; exit 1; }
 # shellcheck disable=SC2086
 cmake --build "$target/build" --target $programs >"$target/build.log" 2>&1 || { tail -30 "$target/build.log" >&2; exit 1; }

@@ -39,27 +39,13 @@ def approved_by_hand(world, centre):
 
 
 def apply_to_ready(centre):
+    """From the call of `cloudctl apply` until `cloudctl get` shows Ready: what a person sees, both programs' time included."""
     began = now()
     centre.apply(recorder("quick"))
     centre.wait_ready("quick", replicas=2)
-    rough = now() - began
-    measured = [seconds_to_ready(centre, a) for a in centre.assignments("quick")]
-    check(rough < 3, f"even with the time of asking, Ready came after {rough:.2f} s")
-    check(max(measured) < 1.0, f"apply to Ready took {max(measured):.2f} s; the promise is under 1 s")
-    return max(measured)
-
-
-def seconds_to_ready(centre, assignment):
-    """From the commit of the workload to the centre's knowledge of Ready, by the centre's one clock."""
-    workload = centre.get("workload", "quick")
-    return seconds(assignment["status"]["observedAt"]) - seconds(workload["metadata"]["createdAt"])
-
-
-def seconds(text):
-    from datetime import datetime
-
-    head, _, fraction = text.rstrip("Z").partition(".")
-    return datetime.fromisoformat(head + "+00:00").timestamp() + float("0." + (fraction or "0"))
+    took = now() - began
+    check(took < 1.0, f"apply to Ready took {took:.2f} s; the promise is under 1 s")
+    return took
 
 
 def token_is_used_once(world, centre):

@@ -16,7 +16,7 @@ spec:
     - name: main
       command: [{PROBE}, record, "${{site.values.records}}/{name}"]
       env:
-      - {{name: PERIGEE_SCENARIO_SITE, value: "${{site.values.scenario}}"}}
+      - {{name: SCENARIO_SITE, value: "${{site.values.scenario}}"}}
       - {{name: MARKER, value: "{marker}"}}
 {env}{files}{rollout}"""
 
@@ -64,7 +64,7 @@ spec:
     tasks:
     - name: main
       command: [/usr/sbin/nginx, -p, ., -e, stderr, -c, /etc/app/nginx.conf]
-      env: [{{name: PERIGEE_SCENARIO_SITE, value: "${{site.values.scenario}}"}}]
+      env: [{{name: SCENARIO_SITE, value: "${{site.values.scenario}}"}}]
       files: [{{path: /etc/app/nginx.conf, fromConfig: {{name: {config}, key: nginx.conf}}}}]
       ports: [{{name: http, port: 8080}}]
       health: {{readiness: {{http: {{port: http, path: /healthz}}, period: 1s}}}}

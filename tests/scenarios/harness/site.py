@@ -101,7 +101,7 @@ class Site:
     # Replicas --------------------------------------------------------------
 
     def replica_processes(self):
-        return processes_with_environment("PERIGEE_SCENARIO_SITE", f"{self.world.prefix}-{self.name}")
+        return processes_with_environment("SCENARIO_SITE", f"{self.world.prefix}-{self.name}")
 
     def replica_pids(self, workload):
         """{assignment uid: (pid, start time)} of one workload's main processes, as the kernel has them."""
@@ -136,7 +136,7 @@ class Site:
 
     @property
     def records(self):
-        return self.world.directory(f"{self.name}-records", mode=0o1777)
+        return self.world.directory(f"{self.name}-records", mode=0o777)
 
     def delete(self):
         for program in (self.agent, self.launcher):

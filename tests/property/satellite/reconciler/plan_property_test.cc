@@ -252,7 +252,7 @@ class World {
 };
 
 TEST(ReconcilerProperty, HoldsItsInvariantsAndConverges) {
-  for (uint32_t seed = 1; seed <= 120; ++seed) {
+  for (uint32_t seed = 1; seed <= 80; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     World world(seed);
     world.Live(300);

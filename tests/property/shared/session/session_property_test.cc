@@ -31,7 +31,7 @@ std::map<std::string, std::string> RandomPayloads(Dice& dice) {
 // (I4) Whatever is replayed in whatever order, the applied pair never falls, and one pair always means one root.
 TEST(SessionProperty, ReplayedDeltasNeverMoveASatelliteBack) {
   const TestSigner signer;
-  for (uint64_t seed = 1; seed <= 10; ++seed) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
     SCOPED_TRACE(seed);
     Dice dice(seed);
     std::vector<v1::Delta> recorded;
@@ -47,7 +47,7 @@ TEST(SessionProperty, ReplayedDeltasNeverMoveASatelliteBack) {
     }
     AppliedState have;
     std::map<std::pair<uint64_t, uint64_t>, std::string> roots;
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 150; ++i) {
       const v1::Delta& delta = recorded[dice.Below(recorded.size())];
       const auto plan = PlanDelta(have, delta, kUid, {signer.PublicKey()});
       if (!plan.ok()) continue;
@@ -225,11 +225,11 @@ class World {
 };
 
 TEST(SessionProperty, BothEndsConvergeOverALossyLink) {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE(seed);
     World world(seed);
     world.Start();
-    for (int i = 0; i < 200; ++i) world.Disturb();
+    for (int i = 0; i < 150; ++i) world.Disturb();
     world.Settle();
     ASSERT_TRUE(world.Converged()) << world.Describe();
     ASSERT_EQ(world.disk_entries(), world.payloads());
