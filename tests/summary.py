@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Reads ctest's JUnit files, judges skips, prints the closing line. Usage: summary.py SKIPS FILE..."""
+"""Reads ctest's JUnit files, judges skips, prints the closing line. Usage: summary.py [--some] SKIPS FILE...
+
+A file that is missing or has no test is a failure, but with --some, where only some tests were asked for."""
 
 import re
 import sys
@@ -12,11 +14,23 @@ def allowed_skips(path):
     return [tuple(line.split("\t", 1)) for line in lines]
 
 
+def cases_of(path):
+    try:
+        return list(xml.etree.ElementTree.parse(path).getroot().iter("testcase"))
+    except (OSError, xml.etree.ElementTree.ParseError):
+        return []
+
+
 def main():
-    allowed = allowed_skips(sys.argv[1])
+    some = sys.argv[1] == "--some"
+    skips, *paths = sys.argv[2:] if some else sys.argv[1:]
+    allowed = allowed_skips(skips)
     passed, failed, skipped, unnamed = 0, [], [], []
-    for path in sys.argv[2:]:
-        for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+    for path in paths:
+        cases = cases_of(path)
+        if not cases and not some:
+            failed.append(f"{path}: no test ran")
+        for case in cases:
             name, status = case.get("name"), case.get("status")
             if status == "run":
                 passed += 1

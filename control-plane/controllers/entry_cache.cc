@@ -61,7 +61,8 @@ absl::StatusOr<const EntryCache::Stored*> EntryCache::Of(std::string_view satell
   return &it->second;
 }
 
-absl::Status EntryCache::Commit(const Plans& plans) {
+std::map<std::string, absl::Status> EntryCache::Commit(const Plans& plans) {
+  std::map<std::string, absl::Status> failed;
   size_t first = 0;
   while (first < plans.size()) {
     size_t last = first, keys = 0, bytes = 0;
@@ -71,14 +72,18 @@ absl::Status EntryCache::Commit(const Plans& plans) {
       ++last;
     } while (last < plans.size() && keys + KeysOf(plans[last].second) <= limits::kTransactionKeys &&
              bytes + BytesOf(plans[last].second) <= kTogetherBytes);
-    const absl::Status status = CommitTogether(plans, first, last);
-    if (!status.ok()) {
-      for (size_t i = first; i < plans.size(); ++i) Forget(plans[i].first);
-      return Annotate(status, "storing entries");
+    const absl::Status together = CommitTogether(plans, first, last);
+    const bool alone = last - first == 1;
+    for (size_t i = first; i < last && !together.ok(); ++i) {
+      // The head is compared, so a transaction that was stored after all is not stored twice.
+      const absl::Status status = alone ? together : CommitTogether(plans, i, i + 1);
+      if (status.ok()) continue;
+      Forget(plans[i].first);
+      failed.emplace(plans[i].first, Annotate(status, "storing entries"));
     }
     first = last;
   }
-  return absl::OkStatus();
+  return failed;
 }
 
 absl::Status EntryCache::CommitTogether(const Plans& plans, size_t first, size_t last) {

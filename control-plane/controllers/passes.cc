@@ -76,12 +76,13 @@ absl::Status PlanEntries(const ControllerParts& parts, EntryCache& entries, cons
 }
 
 absl::Status CommitPlans(EntryCache& entries, EntryCache::Plans& plans, std::set<std::string>& failed) {
-  const absl::Status status = entries.Commit(plans);
-  if (!status.ok()) {
-    for (const auto& [uid, plan] : plans) failed.insert(uid);
+  absl::Status first_error;
+  for (const auto& [uid, status] : entries.Commit(plans)) {
+    failed.insert(uid);
+    first_error.Update(status);
   }
   plans.clear();
-  return status;
+  return first_error;
 }
 
 }  // namespace

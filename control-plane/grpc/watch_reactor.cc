@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "control-plane/grpc/peer_caller.h"
 #include "shared/rpc/status_conversion.h"
 
 namespace perigee::control {
@@ -27,7 +26,7 @@ WatchReactor* WatchReactor::Start(grpc::CallbackServerContext* context, const v1
 
 WatchReactor::WatchReactor(grpc::CallbackServerContext* context, const v1::WatchRequest& request, Api& api,
                            WorkerPool& pool, std::atomic<int>& watches)
-    : context_(context), request_(request), api_(api), pool_(pool), watches_(watches) {}
+    : peer_(CallerOf(*context, api)), request_(request), api_(api), pool_(pool), watches_(watches) {}
 
 void WatchReactor::PostStep() {
   {
@@ -57,10 +56,9 @@ void WatchReactor::Step() {
 }
 
 bool WatchReactor::Open() {
-  const absl::StatusOr<PeerCaller> peer = CallerOf(*context_, api_);
   absl::StatusOr<std::unique_ptr<WatchStream>> stream =
-      peer.ok() ? api_.Watch(peer->caller, request_)
-                : absl::StatusOr<std::unique_ptr<WatchStream>>(peer.status());
+      peer_.ok() ? api_.Watch(peer_->caller, request_)
+                 : absl::StatusOr<std::unique_ptr<WatchStream>>(peer_.status());
   if (!stream.ok()) {
     End(stream.status());
     return false;

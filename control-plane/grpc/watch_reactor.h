@@ -11,6 +11,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "control-plane/api/api.h"
+#include "control-plane/grpc/peer_caller.h"
 #include "control-plane/grpc/worker_pool.h"
 
 namespace perigee::control {
@@ -35,7 +36,8 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchResponse>,
   void Write();
   void End(const absl::Status& status);
 
-  grpc::CallbackServerContext* const context_;
+  // Read when the call begins, on gRPC's thread: a step may run after OnDone, when the context is gone.
+  const absl::StatusOr<PeerCaller> peer_;
   const v1::WatchRequest request_;
   Api& api_;
   WorkerPool& pool_;

@@ -1,5 +1,6 @@
 #include "control-plane/http/https_front.h"
 
+#include <algorithm>
 #include <deque>
 #include <string>
 #include <thread>
@@ -103,10 +104,13 @@ class HttpsFront::Impl {
         Log(Level::kError, "HTTPS cannot use its certificate", {{"error", context.status()}});
         continue;
       }
-      const auto deadline = std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(options_.request);
+      const auto now = std::chrono::steady_clock::now();
+      const auto whole = now + absl::ToChronoMilliseconds(options_.request);
+      // A stranger who stalls before saying what is wanted holds a thread for this long only.
+      const auto greeting = std::min(whole, now + absl::ToChronoMilliseconds(options_.greeting));
       const absl::StatusOr<std::unique_ptr<TlsConnection>> tls =
-          TlsConnection::Accept(connection->socket(), *context, deadline);
-      if (tls.ok()) server_.Serve(**tls, connection->address());
+          TlsConnection::Accept(connection->socket(), *context, greeting);
+      if (tls.ok()) server_.Serve(**tls, connection->address(), whole);
     }
   }
 

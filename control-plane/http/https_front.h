@@ -36,6 +36,7 @@ struct HttpsFrontOptions {
   int connections = 512;  // in all; more are closed at once
   int connections_per_address = 64;
   absl::Duration silence = absl::Seconds(5);   // from connect to the first byte
+  absl::Duration greeting = absl::Seconds(5);  // from the first byte to the end of the request's header
   absl::Duration request = absl::Seconds(20);  // from the first byte to the last of the answer
 };
 

@@ -186,9 +186,11 @@ RequestServer::RequestServer(std::vector<Route> routes)
     : library_(std::make_unique<Library>(std::move(routes))) {}
 RequestServer::~RequestServer() = default;
 
-void RequestServer::Serve(TlsConnection& connection, const std::string& address) {
+void RequestServer::Serve(TlsConnection& connection, const std::string& address,
+                          TlsConnection::Deadline deadline) {
   Head head = ReadHead(connection);
   if (!head.status.ok()) return;
+  connection.set_deadline(deadline);
   HeaderVerdict verdict = JudgeHeader(head.block, limits::kHttpBodyBytes);
   if (verdict.refuse != 0) {
     if (connection.Write(Refusal(verdict)).ok()) connection.Finish(kDrainBytes);

@@ -18,8 +18,8 @@ class RequestServer {
   RequestServer(const RequestServer&) = delete;
   RequestServer& operator=(const RequestServer&) = delete;
 
-  // Reads a request, answers, and ends the connection.
-  void Serve(TlsConnection& connection, const std::string& address);
+  // Reads a request, answers, and ends the connection. The header by the connection's deadline, the rest by `deadline`.
+  void Serve(TlsConnection& connection, const std::string& address, TlsConnection::Deadline deadline);
 
  private:
   class Library;

@@ -1,5 +1,5 @@
-// The server's end of one TLS connection over a socket of ours, with one deadline
-// for everything that happens on it. Not thread-safe.
+// The server's end of one TLS connection over a socket of ours, with a deadline
+// for everything that happens on it until another is set. Not thread-safe.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -28,6 +28,7 @@ class TlsConnection {
                                                                              std::shared_ptr<SSL_CTX> context,
                                                                              Deadline deadline);
 
+  void set_deadline(Deadline deadline) { deadline_ = deadline; }
   // Some bytes; 0 at the end. DEADLINE_EXCEEDED, UNAVAILABLE when the peer has gone.
   [[nodiscard]] absl::StatusOr<size_t> Read(char* buffer, size_t size);
   [[nodiscard]] absl::Status Write(std::string_view bytes);
@@ -41,7 +42,7 @@ class TlsConnection {
   [[nodiscard]] absl::Status WaitAfter(int result);
 
   const int socket_;
-  const Deadline deadline_;
+  Deadline deadline_;
   const std::shared_ptr<SSL_CTX> context_;
   const std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
 };

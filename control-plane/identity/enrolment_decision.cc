@@ -110,6 +110,13 @@ absl::StatusOr<RecoveryPolicy> ParseRecoveryPolicy(std::string_view text) {
       absl::StrCat("recovery policy \"", ToAbsl(text), "\" is none of auto, approve, refuse"));
 }
 
+absl::Status QuarantinedGetsNothing(const v1::Satellite& satellite) {
+  const ReasonInfo* info = FindReason(reason::kQuarantined);
+  return absl::PermissionDeniedError(absl::StrCat("satellite ", satellite.metadata().name(), " gets no certificate (",
+                                                  ToAbsl(reason::kQuarantined), "): ", ToAbsl(info->meaning), " ",
+                                                  ToAbsl(info->next_step)));
+}
+
 absl::Status DecideRecovery(const RecoveryInput& input, absl::Time now) {
   if (input.satellite == nullptr || input.satellite->metadata().has_deleting_since()) {
     return absl::PermissionDeniedError(
@@ -120,6 +127,7 @@ absl::Status DecideRecovery(const RecoveryInput& input, absl::Time now) {
     return absl::PermissionDeniedError(
         absl::StrCat("satellite ", name, " was revoked; its identity is not accepted any more"));
   }
+  if (input.satellite->operations().quarantined().active()) return QuarantinedGetsNothing(*input.satellite);
   if (input.policy == RecoveryPolicy::kRefuse) {
     return absl::PermissionDeniedError(absl::StrCat(
         "recovery of expired satellites is switched off (--recovery refuse); enrol ", name, " again"));

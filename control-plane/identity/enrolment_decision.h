@@ -63,6 +63,9 @@ struct RecoveryInput {
   const v1::Satellite* satellite = nullptr;         // null: no such identity
   absl::Time not_after;
 };
+// Why a quarantined satellite gets no certificate: two hosts may hold its key. PERMISSION_DENIED.
+absl::Status QuarantinedGetsNothing(const v1::Satellite& satellite);
+
 // OK: a certificate at once, or after approval (policy kApprove).
 absl::Status DecideRecovery(const RecoveryInput& input, absl::Time now);
 

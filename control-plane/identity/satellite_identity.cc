@@ -81,6 +81,7 @@ absl::StatusOr<v1::RenewResponse> SatelliteIdentity::Renew(std::string_view uid,
       satellite->operations().revoked().active()) {
     return absl::PermissionDeniedError("this satellite was revoked or deleted; it gets no new certificate");
   }
+  if (satellite->operations().quarantined().active()) return QuarantinedGetsNothing(*satellite);
   if (request.certificate_request().size() > kCertificateBytes) {
     return absl::InvalidArgumentError("certificateRequest is too large");
   }

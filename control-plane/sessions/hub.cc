@@ -13,6 +13,7 @@
 #include "shared/base/job.h"
 #include "shared/base/process.h"
 #include "shared/base/status.h"
+#include "shared/base/wakeup.h"
 #include "shared/session/moment.h"
 #include "shared/telemetry/log.h"
 
@@ -20,6 +21,7 @@ namespace perigee::control {
 namespace {
 
 constexpr absl::Duration kModelCatchesUp = absl::Seconds(5);
+constexpr absl::Duration kFollowAgainAfter = absl::Seconds(1);
 constexpr std::string_view kEntriesPrefix = "/entries/";
 
 }  // namespace
@@ -63,6 +65,7 @@ class SessionHub::Impl : public Desk::Errands {
   void ListenToModel();
   void DrainModel();
   void FollowEntries();
+  bool FollowAgain();
   void Follow(Feed& feed);
   absl::StatusOr<DesiredEntries> LoadSigned(const std::string& satellite_uid);
   void TickLater();
@@ -76,9 +79,10 @@ class SessionHub::Impl : public Desk::Errands {
   std::atomic<bool> stopping_{false};
   bool stopped_ = false;                        // of the thread that stops and destroys
   bool ended_ = false;                          // on the thread "sessions" only
-  std::shared_ptr<Subscription> subscription_;  // on the thread "sessions" once started
+  std::shared_ptr<Subscription> subscription_;  // on the thread "sessions" once started, until that ends it
   absl::Mutex feed_mutex_;
   std::shared_ptr<Feed> feed_ ABSL_GUARDED_BY(feed_mutex_);
+  Wakeup feed_stops_;  // of the feed's thread, which may be waiting to try again
   std::thread feed_thread_;
   std::unique_ptr<Executor> core_;
   std::unique_ptr<Executor> io_;
@@ -128,7 +132,7 @@ void SessionHub::Impl::FillDenyList() {
 }
 
 void SessionHub::Impl::DrainModel() {
-  if (stopping_) return;
+  if (stopping_ || subscription_ == nullptr) return;
   absl::StatusOr<std::vector<ModelChange>> changes = subscription_->Next(absl::ZeroDuration());
   if (changes.ok()) {
     for (const ModelChange& change : *changes) {
@@ -155,17 +159,24 @@ void SessionHub::Impl::FollowEntries() {
     Follow(*feed);
     if (stopping_) return;
     // Too slow, or compacted: begin again from now and look at every live satellite once.
-    absl::StatusOr<std::unique_ptr<Feed>> again = parts_.store.Watch(kEntriesPrefix, parts_.store.Revision());
-    if (!again.ok()) {
-      Log(Level::kError, "the entries cannot be followed", {{"error", again.status()}});
-      return;
-    }
-    {
-      absl::MutexLock lock(&feed_mutex_);
-      feed_ = *std::move(again);
-    }
+    if (!FollowAgain()) return;
     OnDesk([this] { desk_.AllEntriesChanged(); });
   }
+}
+
+// However often it takes: a control plane that no longer follows would send nothing. False when it stops.
+bool SessionHub::Impl::FollowAgain() {
+  while (!stopping_) {
+    absl::StatusOr<std::unique_ptr<Feed>> again = parts_.store.Watch(kEntriesPrefix, parts_.store.Revision());
+    if (again.ok()) {
+      absl::MutexLock lock(&feed_mutex_);
+      feed_ = *std::move(again);
+      return !stopping_;  // looked at under the lock: what Stop did not cancel must not be waited for
+    }
+    Log(Level::kError, "the entries cannot be followed; trying again", {{"error", again.status()}});
+    feed_stops_.WaitFor(kFollowAgainAfter);
+  }
+  return false;
 }
 
 // Returns when the feed ends.
@@ -271,7 +282,7 @@ SessionId SessionHub::Impl::Open(const PeerCertificate& peer, std::shared_ptr<Ou
 void SessionHub::Impl::Stop() {
   if (std::exchange(stopped_, true)) return;
   stopping_ = true;
-  if (subscription_ != nullptr) subscription_->SetWakeup(nullptr);
+  feed_stops_.Notify();
   {
     absl::MutexLock lock(&feed_mutex_);
     if (feed_ != nullptr) feed_->Cancel();
@@ -279,6 +290,8 @@ void SessionHub::Impl::Stop() {
   if (feed_thread_.joinable()) feed_thread_.join();
   absl::Notification ended;
   OnDesk([this, &ended] {
+    if (subscription_ != nullptr) subscription_->SetWakeup(nullptr);
+    subscription_.reset();
     desk_.EndAll();
     ended_ = true;
     ended.Notify();

@@ -66,7 +66,7 @@ start_site() { # start_site NAME ADDRESS
     ctl token create --site "$name" --approval auto -o json | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p' >"$work/$name/token"
   )
   without_privileges_run "$bin/perigee-satellite" enroll --server "$https" --ca-hash "$ca_hash" --token-file - \
-    --data-dir "$data" --name "$name-1" <"$work/$name/token" >>"$work/log/$name.log" 2>&1 ||
+    --data-dir "$data" --name "$name-1" --address "$2" <"$work/$name/token" >>"$work/log/$name.log" 2>&1 ||
     fail "$name could not be enrolled"
   rm "$work/$name/token"
   start "$name-launcher" "$bin/perigee-launcher" --runtime-dir "$run" --agent-uid "$(agent_uid)"

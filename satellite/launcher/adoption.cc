@@ -25,15 +25,17 @@ void Say(const std::string& id, std::string_view what) {
 
 }  // namespace
 
-void Launcher::AdoptAll() {
-  const auto names = ListDirectory(config_.runtime_dir + "/replicas");
-  if (!names.ok()) return;
-  for (const std::string& name : *names) {
+absl::Status Launcher::AdoptAll() {
+  // Not to see the replicas must not mean that there are none.
+  PERIGEE_ASSIGN_OR_RETURN(const std::vector<std::string> all,
+                           ListDirectory(config_.runtime_dir + "/replicas"));
+  for (const std::string& name : all) {
     if (IsReplicaId(name)) AdoptOne(name);
   }
   std::set<std::string> known;
   for (const auto& [id, replica] : replicas_) known.insert(id);
   cgroups_.Sweep(known);
+  return absl::OkStatus();
 }
 
 void Launcher::AdoptOne(const std::string& id) {

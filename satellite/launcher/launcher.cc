@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Launcher>> Launcher::Open(Config config) {
   }
   std::unique_ptr<Launcher> launcher(new Launcher(std::move(config)));
   PERIGEE_RETURN_IF_ERROR(launcher->TakeRuntimeDirectory());
-  launcher->AdoptAll();
+  PERIGEE_RETURN_IF_ERROR(launcher->AdoptAll());
   return launcher;
 }
 
@@ -120,6 +120,12 @@ absl::StatusOr<Observed> Launcher::Start(const Run& run) {
         "replica ", run.id, " is there from another entry: remove it before it is started from this one"));
   }
   const ReplicaDirectory directory = DirectoryOf(run.id);
+  // A live shim that this launcher could not adopt: what it runs may be healthy, so nothing of it is cleared away.
+  if (absl::IsUnavailable(directory.TakeLock().status())) {
+    return absl::AlreadyExistsError(absl::StrCat("replica ", run.id,
+                                                 " has a live shim that was not adopted; look into ",
+                                                 directory.path(), " and end it by hand"));
+  }
   PERIGEE_ASSIGN_OR_RETURN(Footing footing, PlanFooting(run));
   absl::Status status = Establish(run, directory, footing);
   if (status.ok()) {

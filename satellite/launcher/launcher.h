@@ -69,7 +69,7 @@ class Launcher {
 
   explicit Launcher(Config config) : config_(std::move(config)) {}
   absl::Status TakeRuntimeDirectory();
-  void AdoptAll();
+  absl::Status AdoptAll();
   void AdoptOne(const std::string& id);
   ReplicaDirectory DirectoryOf(const std::string& id) const;
   Replica& Track(const ReplicaDirectory& directory, Footing footing);

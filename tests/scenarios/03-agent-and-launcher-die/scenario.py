@@ -15,11 +15,11 @@ def run(world):
     stays(centre, berlin, "the agent", kill_agent)
     stays(centre, berlin, "the launcher", kill_launcher)
     stays(centre, berlin, "both", kill_both)
-    if world.previous_binaries:
-        berlin.binaries = world.previous_binaries
-        stays(centre, berlin, "both, then the previous landing's binaries", kill_both)
-        berlin.binaries = world.binaries
-        stays(centre, berlin, "both, then this landing's binaries", kill_both)
+    check(world.previous_binaries, "the previous landing's binaries are built by tests/previous/build.sh")
+    berlin.binaries = world.previous_binaries
+    stays(centre, berlin, "both, then the previous landing's binaries", kill_both)
+    berlin.binaries = world.binaries
+    stays(centre, berlin, "both, then this landing's binaries", kill_both)
 
 
 def stays(centre, site, what, disturb):

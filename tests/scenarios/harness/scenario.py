@@ -73,22 +73,8 @@ class World:
             if centre.program and centre.program.alive():
                 centre.program.kill9()
         self.wan.delete()
-        remove_cgroups(self.root)
         subprocess.run(["sh", "-c", f"grep -o ' {self.root}/[^ ]*' /proc/mounts | xargs -r umount -l"], check=False)
         shutil.rmtree(self.root, ignore_errors=True)
-
-
-def remove_cgroups(_root):
-    """Cgroups that a killed launcher could not remove are empty by now."""
-    for hierarchy in ("memory", "cpu", "pids", "unified", "."):
-        base = os.path.join("/sys/fs/cgroup", hierarchy, "perigee")
-        if not os.path.isdir(base):
-            continue
-        for directory, _, _ in os.walk(base, topdown=False):
-            try:
-                os.rmdir(directory)
-            except OSError:
-                continue
 
 
 def load(folder):

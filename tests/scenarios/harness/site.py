@@ -142,6 +142,9 @@ class Site:
         for program in (self.agent, self.launcher):
             if program and program.alive():
                 program.kill9()
+        # Replicas outlive agent and launcher: that is the point. Purging ends them and takes their cgroups away.
+        subprocess.run([self._program("perigee-launcher"), "--runtime-dir", self.runtime, "--purge"], check=False,
+                       stderr=subprocess.DEVNULL)
         kill_all(self.all_processes())
 
 

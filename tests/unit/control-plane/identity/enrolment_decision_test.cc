@@ -124,6 +124,8 @@ TEST(DecideRecoveryTest, Table) {
   v1::Satellite known;
   v1::Satellite revoked;
   revoked.mutable_operations()->mutable_revoked()->set_active(true);
+  v1::Satellite quarantined;
+  quarantined.mutable_operations()->mutable_quarantined()->set_active(true);
   v1::Satellite leaving;
   leaving.mutable_metadata()->mutable_deleting_since();
   struct Case {
@@ -144,6 +146,8 @@ TEST(DecideRecoveryTest, Table) {
       {"switched off", RecoveryPolicy::kRefuse, &known, 1, false},
       {"revoked", RecoveryPolicy::kAuto, &revoked, 1, false},
       {"revoked, by approval", RecoveryPolicy::kApprove, &revoked, 1, false},
+      {"quarantined", RecoveryPolicy::kAuto, &quarantined, 1, false},
+      {"quarantined, by approval", RecoveryPolicy::kApprove, &quarantined, 1, false},
       {"being deleted", RecoveryPolicy::kAuto, &leaving, 1, false},
       {"unknown", RecoveryPolicy::kAuto, nullptr, 1, false},
   };
