@@ -22,6 +22,11 @@ size_t BytesOf(const EntriesPlan& plan) {
   return bytes;
 }
 
+// No satellite's fault; after UNAVAILABLE it must also be read first whether it was stored after all.
+bool IsOfTheStore(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
+}
+
 }  // namespace
 
 absl::StatusOr<EntryCache::Stored> EntryCache::Load(std::string_view satellite_uid) {
@@ -73,10 +78,9 @@ std::map<std::string, absl::Status> EntryCache::Commit(const Plans& plans) {
     } while (last < plans.size() && keys + KeysOf(plans[last].second) <= limits::kTransactionKeys &&
              bytes + BytesOf(plans[last].second) <= kTogetherBytes);
     const absl::Status together = CommitTogether(plans, first, last);
-    const bool alone = last - first == 1;
+    const bool again = last - first > 1 && !IsOfTheStore(together);
     for (size_t i = first; i < last && !together.ok(); ++i) {
-      // The head is compared, so a transaction that was stored after all is not stored twice.
-      const absl::Status status = alone ? together : CommitTogether(plans, i, i + 1);
+      const absl::Status status = again ? CommitTogether(plans, i, i + 1) : together;
       if (status.ok()) continue;
       Forget(plans[i].first);
       failed.emplace(plans[i].first, Annotate(status, "storing entries"));

@@ -30,8 +30,8 @@ class EntryCache {
   // Reads the store the first time. The pointer is good until the next call for this satellite.
   [[nodiscard]] absl::StatusOr<const Stored*> Of(std::string_view satellite_uid);
   // Head and entries of each satellite in one transaction, compared with what was read; several satellites in one
-  // where they fit. A transaction of several that fails is tried again satellite by satellite, so that one holds up no
-  // other. Those that were not committed are forgotten, to be read and decided again; returned: uid -> why.
+  // where they fit. A transaction of several that fails is tried again satellite by satellite, unless the store cannot
+  // write at all, so that one holds up no other. Those that were not committed are forgotten, to be read and decided again; returned: uid -> why.
   [[nodiscard]] std::map<std::string, absl::Status> Commit(const Plans& plans);
   // Deletes everything stored of a satellite that is no more, in parts.
   [[nodiscard]] absl::Status Drop(std::string_view satellite_uid);

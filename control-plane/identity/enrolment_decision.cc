@@ -4,6 +4,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/sha256.h"
 #include "shared/base/status.h"
+#include "shared/resource/reasons.h"
 #include "shared/resource/validate.h"
 #include "shared/session/moment.h"
 
@@ -112,9 +113,9 @@ absl::StatusOr<RecoveryPolicy> ParseRecoveryPolicy(std::string_view text) {
 
 absl::Status QuarantinedGetsNothing(const v1::Satellite& satellite) {
   const ReasonInfo* info = FindReason(reason::kQuarantined);
-  return absl::PermissionDeniedError(absl::StrCat("satellite ", satellite.metadata().name(), " gets no certificate (",
-                                                  ToAbsl(reason::kQuarantined), "): ", ToAbsl(info->meaning), " ",
-                                                  ToAbsl(info->next_step)));
+  return absl::PermissionDeniedError(
+      absl::StrCat("satellite ", satellite.metadata().name(), " gets no certificate (",
+                   ToAbsl(reason::kQuarantined), "): ", ToAbsl(info->meaning), " ", ToAbsl(info->next_step)));
 }
 
 absl::Status DecideRecovery(const RecoveryInput& input, absl::Time now) {

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
@@ -96,8 +98,9 @@ class RunningAgent final : public Agent, public LinkOwner {
   std::unique_ptr<ReconcileLoop> loop_;
   absl::Mutex link_mutex_;  // the loop may report before the link is there, and while it ends
   bool link_ending_ ABSL_GUARDED_BY(link_mutex_) = false;
-  std::unique_ptr<Link> link_;  // set once; destroyed when link_ending_ keeps others away
-  std::string last_alarm_;      // of the thread "link"
+  std::unique_ptr<Link> link_;              // set once; destroyed when link_ending_ keeps others away
+  std::atomic<int64_t> centre_micros_ = 0;  // latest time that the centre has told, for the time floor
+  std::string last_alarm_;                  // of the thread "link"
   std::unique_ptr<LocalServer> local_;
 };
 
@@ -162,10 +165,18 @@ absl::Status RunningAgent::Begin(const Clock& clock, Random& random) {
         std::move(applied), *this, clock, random);
   }
   loop_->Start();
-  PERIGEE_ASSIGN_OR_RETURN(
-      local_, LocalServer::Start(config_.data_dir,
-                                 {.status = [this] { return loop_->View(); },
-                                  .restart = [this](const std::string& id) { return loop_->Restart(id); }}));
+  auto local = LocalServer::Start(config_.data_dir,
+                                  {.status = [this] { return loop_->View(); },
+                                   .restart = [this](const std::string& id) { return loop_->Restart(id); }});
+  if (local.ok()) {
+    local_ = *std::move(local);
+  } else {
+    // No workload stays down for want of a door for people.
+    Log(Level::kError,
+        "the local socket cannot be opened; status and restart at this host do not reach the agent until it "
+        "has been started again",
+        {{"status", local.status()}});
+  }
   return absl::OkStatus();
 }
 
@@ -204,7 +215,9 @@ void RunningAgent::LinkDown(const absl::Status& why) {
   loop_->LinkChanged(false, std::string(why.message()));
 }
 
-void RunningAgent::Answered(std::chrono::nanoseconds sent_at, absl::Time) {
+void RunningAgent::Answered(std::chrono::nanoseconds sent_at, absl::Time centre_time) {
+  centre_micros_ =
+      std::max(centre_micros_.load(), absl::ToUnixMicros(centre_time));  // this thread alone writes it
   loop_->Answered(sent_at);
 }
 
@@ -242,7 +255,7 @@ void RunningAgent::Alarm(std::string_view reason, const std::string& message) {
 
 absl::Time RunningAgent::TimeFloor() {
   auto head = state_->ReadHead();
-  return head.ok() ? head->time_floor : absl::UnixEpoch();
+  return std::max(head.ok() ? head->time_floor : absl::UnixEpoch(), absl::FromUnixMicros(centre_micros_));
 }
 
 void RunningAgent::CertificateRenewed(std::string_view reason, absl::Time not_after) {

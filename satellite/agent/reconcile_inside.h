@@ -34,6 +34,7 @@ struct ReconcileLoop::Loop {
   void LoadEntries();
   void Reconcile();
   void WatchHealth();
+  std::optional<RecalledHealth> Recall(const Observed& now) const;
   Snapshot TakeSnapshot();
   bool Write(const Plan& plan);
   bool MayAct(const ReplicaAction& action, bool written) const;
@@ -49,7 +50,8 @@ struct ReconcileLoop::Loop {
   void ReportStatuses(const Plan& plan);
   void ReportConditions();
   void Publish();
-  void ArmWake(absl::Duration wake);
+  void WriteAgainSoon();
+  void ArmWake(absl::Duration at);
   absl::Status MarkRestart(const std::string& id);
   void ForgetGone(const std::vector<std::string>& ids);
   void TellNow(ReplicaEvent event);
@@ -102,6 +104,8 @@ struct ReconcileLoop::Loop {
   bool everything_reported = false;
   std::vector<v1::Condition> conditions;
   absl::Duration wake_armed = absl::InfiniteDuration();
+  uint64_t wake = 0;               // of the wake that is armed; older ones are void
+  bool write_again_armed = false;  // after a write that failed
 
   mutable absl::Mutex view_mutex;
   LocalView view ABSL_GUARDED_BY(view_mutex);

@@ -7,6 +7,7 @@
 #include "satellite/agent/reconcile_inside.h"
 #include "shared/base/status.h"
 #include "shared/resource/reasons.h"
+#include "shared/resource/replica_state.h"
 #include "shared/telemetry/log.h"
 
 namespace perigee::satellite {
@@ -99,14 +100,25 @@ void ReconcileLoop::Loop::LoadEntries() {
   if (desired->trust.delivery_keys_size() > 0) hooks.trust_changed(desired->trust);
 }
 
+// A run that is already in the book was watched by an earlier agent.
+std::optional<RecalledHealth> ReconcileLoop::Loop::Recall(const Observed& now) const {
+  auto it = books.find(now.id);
+  if (it == books.end() || now.run.empty() || it->second.run != now.run) return std::nullopt;
+  const std::optional<ReplicaState> state = ParseReplicaState(it->second.state);
+  return RecalledHealth{.started = state == ReplicaState::kReady || state == ReplicaState::kUnhealthy ||
+                                   state == ReplicaState::kRunning,
+                        .ready = state == ReplicaState::kReady};
+}
+
 void ReconcileLoop::Loop::WatchHealth() {
   for (const auto& [id, now] : observed) {
     if (now.phase != Phase::kRunning || now.run.empty()) continue;
     if (auto it = watched.find(id); it != watched.end() && it->second == now.run) continue;
-    watched[id] = now.run;
-    monitor->Forget(id);
+    if (watched.erase(id) > 0) monitor->Forget(id);
     auto versions = desired->entries.find(id);
-    if (versions == desired->entries.end() || !versions->second.contains(now.entry_sha256)) continue;
+    if (versions == desired->entries.end() || !versions->second.contains(now.entry_sha256))
+      continue;  // looked for again in each round: the centre may send it yet
+    watched[id] = now.run;
     const v1::ReplicaEntry& entry = versions->second.at(now.entry_sha256);
     auto specs = ProbesOf(entry.template_().tasks(0), PortsOf(entry), config.site.address,
                           PublicEnvironment(config.site, *desired, entry));
@@ -114,7 +126,7 @@ void ReconcileLoop::Loop::WatchHealth() {
       Log(Level::kWarning, "the probes of a replica cannot be used",
           {{"replica", id}, {"status", specs.status()}});
     } else if (!specs->empty()) {
-      monitor->Watch(id, now.run, *std::move(specs));
+      monitor->Watch(id, now.run, *std::move(specs), Recall(now));
     }
   }
   for (auto it = watched.begin(); it != watched.end();) {
@@ -141,7 +153,11 @@ Snapshot ReconcileLoop::Loop::TakeSnapshot() {
   const std::map<std::string, HealthView> views = monitor->Views();
   for (const auto& [id, now] : observed) {
     SeenReplica seen = SeenOf(now);
-    if (auto it = views.find(id); it != views.end()) seen.health = it->second;
+    if (auto it = views.find(id); it != views.end()) {
+      seen.health = it->second;
+    } else if (auto recalled = Recall(now); recalled.has_value() && !watched.contains(id)) {
+      seen.health = {.started = recalled->started, .ready = recalled->ready, .known = false};
+    }
     if (auto it = leases.find(id); it != leases.end()) seen.lease = it->second;
     snapshot.seen[id] = std::move(seen);
   }

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "google/protobuf/util/message_differencer.h"
 #include "satellite/agent/reconcile_inside.h"
 #include "shared/base/files.h"
@@ -61,9 +63,7 @@ bool ReconcileLoop::Loop::Write(const Plan& plan) {
     if (unwritten_events.size() > kUnwrittenEvents) {
       unwritten_events.erase(unwritten_events.begin(), unwritten_events.end() - kUnwrittenEvents);
     }
-    executor->PostAfter(config.retry, [this] {
-      if (!stopping) Reconcile();
-    });
+    WriteAgainSoon();
     return false;
   }
   state_problem.clear();
@@ -73,6 +73,15 @@ bool ReconcileLoop::Loop::Write(const Plan& plan) {
   unwritten_events.clear();
   if (told) hooks.events_added();
   return true;
+}
+
+// One at a time: every round that cannot write asks for it.
+void ReconcileLoop::Loop::WriteAgainSoon() {
+  if (std::exchange(write_again_armed, true)) return;
+  executor->PostAfter(config.retry, [this] {
+    write_again_armed = false;
+    if (!stopping) Reconcile();
+  });
 }
 
 bool ReconcileLoop::Loop::MayAct(const ReplicaAction& action, bool written) const {
@@ -150,11 +159,12 @@ void ReconcileLoop::Loop::Publish() {
   view = std::move(now);
 }
 
-void ReconcileLoop::Loop::ArmWake(absl::Duration wake) {
+void ReconcileLoop::Loop::ArmWake(absl::Duration at) {
   const absl::Duration now = Now();
-  if (wake == absl::InfiniteDuration() || (wake_armed > now && wake_armed <= wake)) return;
-  wake_armed = std::max(wake, now);
-  executor->PostAfter(wake_armed - now, [this] {
+  if (at == absl::InfiniteDuration() || (wake_armed > now && wake_armed <= at)) return;
+  wake_armed = std::max(at, now);
+  executor->PostAfter(wake_armed - now, [this, armed = ++wake] {
+    if (armed != wake) return;
     wake_armed = absl::InfiniteDuration();
     if (!stopping) Reconcile();
   });

@@ -43,13 +43,14 @@ class HealthMonitor::Loop {
     thread_.join();
   }
 
-  void Watch(const std::string& id, const std::string& run, ProbeSpecs specs) {
+  void Watch(const std::string& id, const std::string& run, ProbeSpecs specs,
+             std::optional<RecalledHealth> recalled) {
     {
       absl::MutexLock lock(&mutex_);
       auto it = watched_.find(id);
       if (it != watched_.end() && it->second.run == run) return;
-      watched_.insert_or_assign(id,
-                                Watched{run, ++generation_, ProbeState(std::move(specs), SinceBoot(clock_))});
+      watched_.insert_or_assign(
+          id, Watched{run, ++generation_, ProbeState(std::move(specs), SinceBoot(clock_), recalled)});
     }
     Wake();
   }
@@ -206,8 +207,9 @@ class HealthMonitor::Loop {
 HealthMonitor::HealthMonitor(const Clock& clock, std::function<void()> changed)
     : loop_(std::make_unique<Loop>(clock, std::move(changed))) {}
 HealthMonitor::~HealthMonitor() = default;
-void HealthMonitor::Watch(const std::string& id, const std::string& run, ProbeSpecs specs) {
-  loop_->Watch(id, run, std::move(specs));
+void HealthMonitor::Watch(const std::string& id, const std::string& run, ProbeSpecs specs,
+                          std::optional<RecalledHealth> recalled) {
+  loop_->Watch(id, run, std::move(specs), recalled);
 }
 void HealthMonitor::Forget(const std::string& id) {
   loop_->Forget(id);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "satellite/health/probe_state.h"
@@ -28,8 +29,10 @@ class HealthMonitor {
   HealthMonitor(const HealthMonitor&) = delete;
   HealthMonitor& operator=(const HealthMonitor&) = delete;
 
-  // Begins anew when `run` is another one than before; the same run is left alone.
-  void Watch(const std::string& id, const std::string& run, ProbeSpecs specs);
+  // Begins anew when `run` is another one than before; the same run is left alone. `recalled`: for a run that an
+  // earlier agent has watched.
+  void Watch(const std::string& id, const std::string& run, ProbeSpecs specs,
+             std::optional<RecalledHealth> recalled = std::nullopt);
   void Forget(const std::string& id);
   // Keyed by replica id; only runs that are watched.
   std::map<std::string, HealthView> Views() const;

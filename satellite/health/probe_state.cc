@@ -21,11 +21,18 @@ std::string_view ProbeRoleName(ProbeRole role) {
   return "";
 }
 
-ProbeState::ProbeState(ProbeSpecs specs, absl::Duration now) {
+ProbeState::ProbeState(ProbeSpecs specs, absl::Duration now, std::optional<RecalledHealth> recalled) {
   for (auto& [role, spec] : specs) {
     Track track;
     track.spec = std::move(spec);
     track.due = now + std::min(kFirstProbeDelay, track.spec.period);
+    if (recalled.has_value() && role == ProbeRole::kStartup) {
+      track.passing = track.passed_once = recalled->started;  // has done its work, and is not asked again
+      track.recalled = !recalled->started;
+    } else if (recalled.has_value() && role == ProbeRole::kReadiness) {
+      track.passing = recalled->ready;
+      track.recalled = true;
+    }
     tracks_.emplace(role, std::move(track));
   }
 }
@@ -54,7 +61,7 @@ void ProbeState::OnResult(ProbeRole role, const ProbeResult& result, absl::Durat
     track.passed_once = true;
     if (++track.successes >= track.spec.success_threshold) {
       track.passing = true;
-      track.failed = false;
+      track.failed = track.recalled = false;
       track.message.clear();
     }
   } else {
@@ -67,7 +74,7 @@ void ProbeState::OnResult(ProbeRole role, const ProbeResult& result, absl::Durat
   if (quick) track.quick = std::min(track.quick * 2, track.spec.period);
   if (!result.ok && !quick && ++track.failures >= track.spec.failure_threshold) {
     track.failed = true;
-    track.passing = false;
+    track.passing = track.recalled = false;
   }
 }
 
@@ -86,6 +93,7 @@ const ProbeSpec& ProbeState::SpecOf(ProbeRole role) const {
 HealthView ProbeState::View() const {
   HealthView view;
   for (const auto& [role, track] : tracks_) {
+    if (track.recalled) view.known = false;
     switch (role) {
       case ProbeRole::kStartup:
         view.started = track.passing;

@@ -51,9 +51,15 @@ struct ProbeResult {
   std::string message;  // why not
 };
 
+// What an earlier agent recorded of a run that goes on. Holds until the probes have decided for themselves.
+struct RecalledHealth {
+  bool started = false;
+  bool ready = false;
+};
+
 class ProbeState {
  public:
-  ProbeState(ProbeSpecs specs, absl::Duration now);
+  ProbeState(ProbeSpecs specs, absl::Duration now, std::optional<RecalledHealth> recalled = std::nullopt);
 
   // Probes to ask now. Each is under way until its result is given back.
   std::vector<ProbeRole> TakeDue(absl::Duration now);
@@ -71,9 +77,10 @@ class ProbeState {
     bool under_way = false;
     bool passed_once = false;
     bool passing = false;
-    bool failed = false;  // reached the failure threshold
-    int failures = 0;     // in a row
-    int successes = 0;    // in a row
+    bool recalled = false;  // nothing decided yet: `passing` is what was recorded
+    bool failed = false;    // reached the failure threshold
+    int failures = 0;       // in a row
+    int successes = 0;      // in a row
     std::string message;
   };
   bool HeldBack(ProbeRole role) const;

@@ -235,7 +235,8 @@ void Link::ArmTick() {
   const std::chrono::nanoseconds now = clock_.SinceBoot();
   if (due == std::chrono::nanoseconds::max() || (tick_armed_ > now && tick_armed_ <= due)) return;
   tick_armed_ = std::max(due, now);
-  executor_->PostAfter(absl::FromChrono(tick_armed_ - now), [this] {
+  executor_->PostAfter(absl::FromChrono(tick_armed_ - now), [this, tick = ++tick_] {
+    if (tick != tick_) return;
     tick_armed_ = std::chrono::nanoseconds::max();
     if (!stopping_) Step(SatelliteSession::Tick{});
   });

@@ -102,6 +102,7 @@ class Link {
   uint64_t dial_ = 0;  // of the dial that is armed; older ones are void
   bool redial_at_once_ = false;
   bool stopping_ = false;
+  uint64_t tick_ = 0;  // of the tick that is armed; older ones are void
   std::chrono::nanoseconds tick_armed_{std::chrono::nanoseconds::max()};
   absl::Time signed_at_ = absl::UnixEpoch();
   uint64_t status_number_ = 0;

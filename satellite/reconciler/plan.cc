@@ -18,6 +18,7 @@ class Parser {
   explicit Parser(const std::vector<std::string>& features) : features_(features) {}
 
   void TakeWanted(const StoredEntry& stored) {
+    if (stored.damaged) return TakeDamaged(stored);
     const std::vector<std::string> lacking = MissingFeatures(stored.payload, features_);
     if (!lacking.empty()) {
       Refuse(stored.key, reason::kAgentTooOld, absl::StrCat("needs ", lacking.front()));
@@ -57,6 +58,15 @@ class Parser {
   Desired Finish() { return std::move(desired_); }
 
  private:
+  // It is wanted, only not readable: what runs is kept until the centre has sent it again.
+  void TakeDamaged(const StoredEntry& stored) {
+    Refuse(stored.key, reason::kEntryRefused, "the stored entry is damaged on this host's disk");
+    if (!stored.key.starts_with(kReplicaPrefix)) return;
+    WantedReplica& wanted = desired_.wanted[stored.key.substr(kReplicaPrefix.size())];
+    wanted.sha256 = HexEncode(stored.sha256);
+    wanted.damaged = true;
+  }
+
   void TakeReplica(const StoredEntry& stored, const v1::ReplicaEntry& entry, bool wanted) {
     const std::string id = stored.key.substr(kReplicaPrefix.size());
     const std::string sha256 = HexEncode(stored.sha256);

@@ -26,6 +26,7 @@ namespace perigee::satellite {
 struct WantedReplica {
   std::string sha256;                // hex
   std::vector<std::string> lacking;  // features that this agent does not have
+  bool damaged = false;              // its bytes on disk are not what was signed: wanted, but of no use
 };
 
 // Leave to disturb: a v1::Permit entry.

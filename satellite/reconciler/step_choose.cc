@@ -35,6 +35,13 @@ void Stepper::Choose() {
   }
   book_.gone = false;
   if (book_.current.empty() && IsRunning()) book_.current = in_.seen->sha256;  // found running, unknown: kept
+  if (in_.wanted->damaged) {
+    note_reason_ = reason::kEntryRefused;
+    note_message_ =
+        "the stored entry is damaged on this host's disk; what runs is kept, and the control plane sends the "
+        "entry again when the agent next starts with the link up";
+    return;
+  }
   if (!in_.wanted->lacking.empty()) {
     note_reason_ = reason::kAgentTooOld;
     note_message_ = absl::StrCat("this agent lacks ", absl::StrJoin(in_.wanted->lacking, ", "),
@@ -89,6 +96,8 @@ void Stepper::Replace(const Leave& leave) {
 
 void Stepper::JudgeTrial() {
   if (hands_off_ || remove_) return;
+  // A new agent has not asked yet: what was Ready is neither failed nor proven by that.
+  if (IsRunning() && !in_.seen->health.known) return;
   if (!IsReady()) {
     book_.ready_since = kZero;
   } else if (book_.ready_since == kZero) {

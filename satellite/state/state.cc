@@ -26,6 +26,8 @@ constexpr Sql kMigrations[] = {
     "CREATE TABLE outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, bytes BLOB NOT NULL);"
     "CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;"};
 
+constexpr Sql kEntriesSql = "SELECT key, payload, sha256 FROM entries ORDER BY key";
+
 constexpr char kDroppedNote[] = "events_dropped";             // how many, since the centre last heard of it
 constexpr char kDroppedEventNote[] = "events_dropped_event";  // sequence of the event that says so
 
@@ -113,7 +115,20 @@ absl::StatusOr<AppliedState> SqliteSiteState::LoadApplied() {
 
 absl::StatusOr<AppliedState> SqliteSiteState::ReadApplied() {
   absl::MutexLock lock(&mutex_);
-  return LoadApplied();
+  PERIGEE_ASSIGN_OR_RETURN(AppliedState applied, LoadApplied());
+  PERIGEE_ASSIGN_OR_RETURN(std::vector<StoredEntry> entries, LoadEntries(kEntriesSql));
+  bool damaged = false;
+  for (const StoredEntry& entry : entries) {
+    if (!entry.damaged) continue;
+    damaged = true;
+    applied.digests[entry.key].clear();
+  }
+  if (damaged) {
+    applied.epoch.Clear();
+    applied.sequence = 0;
+    applied.root.clear();
+  }
+  return applied;
 }
 
 absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::LoadEntries(Sql sql) {
@@ -123,18 +138,25 @@ absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::LoadEntries(Sql sql) {
     entries.push_back({std::string(row.Text(0)), std::string(row.Bytes(1)), std::string(row.Bytes(2))});
   }));
   // A byte that rotted on the disk must not start another program than the one that was signed.
-  std::erase_if(entries, [](const StoredEntry& entry) { return DigestOf(entry.payload) != entry.sha256; });
+  for (StoredEntry& entry : entries) {
+    if (DigestOf(entry.payload) == entry.sha256) continue;
+    entry.damaged = true;
+    entry.payload.clear();
+  }
   return entries;
 }
 
 absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::Entries() {
   absl::MutexLock lock(&mutex_);
-  return LoadEntries("SELECT key, payload, sha256 FROM entries ORDER BY key");
+  return LoadEntries(kEntriesSql);
 }
 
 absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::KeptEntries() {
   absl::MutexLock lock(&mutex_);
-  return LoadEntries("SELECT key, payload, sha256 FROM kept ORDER BY key, sha256");
+  PERIGEE_ASSIGN_OR_RETURN(std::vector<StoredEntry> kept,
+                           LoadEntries("SELECT key, payload, sha256 FROM kept ORDER BY key, sha256"));
+  std::erase_if(kept, [](const StoredEntry& entry) { return entry.damaged; });
+  return kept;
 }
 
 absl::StatusOr<bool> SqliteSiteState::Apply(const v1::Delta& whole, const TrustAnchors& trust) {

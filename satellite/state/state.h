@@ -42,8 +42,9 @@ struct TrustAnchors {
 
 struct StoredEntry {
   std::string key;
-  std::string payload;  // serialized v1::EntryPayload
-  std::string sha256;   // 32 bytes
+  std::string payload;   // serialized v1::EntryPayload
+  std::string sha256;    // 32 bytes
+  bool damaged = false;  // the bytes on disk are no longer those that were signed; payload is empty
 };
 // Key and digest (32 bytes): one version of one entry.
 using EntryVersion = std::pair<std::string, std::string>;
@@ -56,10 +57,14 @@ class SiteState {
   virtual ~SiteState() = default;
 
   virtual absl::StatusOr<Head> ReadHead() = 0;
+  // What the centre may build on. With a damaged entry that is nothing (no epoch, sequence or root), so that the
+  // centre sends a snapshot; the digest of a damaged entry is empty, so that it is put again. The head stays, and
+  // nothing older than it is taken.
   virtual absl::StatusOr<AppliedState> ReadApplied() = 0;
-  // Entries as the centre last signed them, in order of their keys.
+  // Entries as the centre last signed them, in order of their keys. A damaged one is there, and says so: it is not
+  // one that the centre has deleted.
   virtual absl::StatusOr<std::vector<StoredEntry>> Entries() = 0;
-  // Entries that were replaced or deleted since and are still kept.
+  // Entries that were replaced or deleted since and are still kept. Without damaged ones.
   virtual absl::StatusOr<std::vector<StoredEntry>> KeptEntries() = 0;
   // Verifies (see PlanDelta for the order and the codes) and persists in one transaction; entries that it
   // replaces or deletes are kept. True when it changed something.

@@ -1,5 +1,6 @@
 #include "control-plane/controllers/controllers.h"
 
+#include "control-plane/controllers/entry_cache.h"
 #include "control-plane/controllers/explain.h"
 #include "control-plane/controllers/revisions.h"
 #include "shared/resource/defaults.h"
@@ -8,9 +9,12 @@
 namespace perigee::control {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
+using ::testing::Truly;
 
 constexpr char kConfigYaml[] =
     "apiVersion: perigee.dev/v1\nkind: Config\nmetadata: {name: pages}\nspec:\n  data: {index: \"Hello ";
@@ -187,6 +191,22 @@ TEST_F(ControllersTest, EntriesOfARemovedSatelliteGo) {
   EXPECT_THAT(store_->List(keys::EntriesOf(uid), 10, "")->records, IsEmpty());
   EXPECT_THAT(All<v1::Assignment>(), IsEmpty());
   EXPECT_EQ(ReadyReason("web"), "NoSatellite");
+}
+
+TEST_F(ControllersTest, ASatelliteThatCannotBeStoredHoldsUpNoOther) {
+  EntryCache entries(*store_);
+  EntryCache::Plans plans;
+  for (const char* uid : {"a", "b", "c"}) {
+    ASSERT_TRUE(entries.Of(uid).ok());
+    EntriesPlan plan;
+    plan.head.set_sequence(1);
+    plans.emplace_back(uid, std::move(plan));
+  }
+  ASSERT_TRUE(store_->Commit({.puts = {{keys::EntriesHead("b"), "another's"}}}).ok());
+  const auto failed = entries.Commit(plans);
+  EXPECT_THAT(failed, ElementsAre(Pair("b", Truly(absl::IsAborted))));
+  EXPECT_TRUE(store_->Get(keys::EntriesHead("a")).ok());
+  EXPECT_TRUE(store_->Get(keys::EntriesHead("c")).ok());
 }
 
 TEST_F(ControllersTest, WhatDoesNotFitSaysSoAndComesWhenThereIsRoom) {

@@ -67,6 +67,25 @@ TEST(SatelliteIdentityTest, RevokedGetsNothingByAnyWay) {
   EXPECT_TRUE(absl::IsPermissionDenied(centre.enrolment->Poll(poll, "a").status()));
 }
 
+TEST(SatelliteIdentityTest, QuarantinedGetsNoCertificate) {
+  Centre centre;
+  const Enrolled enrolled = Enrol(centre);
+  v1::Satellite satellite = static_cast<const v1::Satellite&>(
+      *centre.model->GetByUid("Satellite", enrolled.answer.satellite_uid()));
+  satellite.mutable_operations()->mutable_quarantined()->set_active(true);
+  ASSERT_TRUE(centre.intent.Commit(SystemCaller("test"), {{"quarantine", WrapObject(satellite)}}).ok());
+  centre.CatchUp();
+  v1::RenewRequest renew;
+  renew.set_certificate_request(*MakeRequest(enrolled.host.key));
+  const absl::Status renewed = centre.satellites->Renew(enrolled.answer.satellite_uid(), renew).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(renewed)) << renewed;
+  EXPECT_NE(renewed.message().find("Quarantined"), std::string::npos) << renewed;
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      centre.satellites
+          ->Recover(enrolled.host.AskRecovery(*centre.satellites, enrolled.answer.certificate_chain()))
+          .status()));
+}
+
 TEST(SatelliteIdentityTest, UnknownIsRefused) {
   Centre centre;
   v1::RenewRequest renew;

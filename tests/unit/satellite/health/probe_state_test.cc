@@ -95,6 +95,20 @@ TEST(ProbeState, QuickFailuresDoNotCountAgainstAProgramThatStarts) {
   EXPECT_EQ(asked, 6 + 3) << "20, 40, 80, 160, 320, 640 ms, then the threshold at the period";
 }
 
+TEST(ProbeState, AnAdoptedRunIsAsRecordedUntilItsProbesDecide) {
+  const ProbeSpecs specs = {{ProbeRole::kStartup, Spec()}, {ProbeRole::kReadiness, Spec()}};
+  ProbeState passes(specs, kStart, RecalledHealth{.started = true, .ready = true});
+  EXPECT_TRUE(passes.View().started);
+  EXPECT_TRUE(passes.View().ready);
+  EXPECT_FALSE(passes.View().known);
+  Answer(passes, ProbeRole::kReadiness, true);
+  EXPECT_EQ(passes.View(), HealthView());
+  ProbeState fails(specs, kStart, RecalledHealth{.started = true, .ready = true});
+  for (int i = 0; i < 20; ++i) Answer(fails, ProbeRole::kReadiness, false);
+  EXPECT_FALSE(fails.View().ready);
+  EXPECT_TRUE(fails.View().known);
+}
+
 TEST(ProbeState, IsAskedOnceAtATime) {
   ProbeState state({{ProbeRole::kReadiness, Spec()}}, kStart);
   EXPECT_THAT(state.TakeDue(kStart + absl::Seconds(1)), ElementsAre(ProbeRole::kReadiness));

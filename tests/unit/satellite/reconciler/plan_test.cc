@@ -64,6 +64,26 @@ TEST(ParseDesired, RefusesWhatItCannotDoAndGoesOn) {
   EXPECT_EQ(desired.refused[1].reason(), reason::kEntryRefused);
 }
 
+TEST(MakePlan, ADamagedEntryIsNoLeaveToRemoveNorToStart) {
+  StoredEntry damaged = Replica("a", "");
+  damaged.payload.clear();
+  damaged.damaged = true;
+  const Desired desired = ParseDesired({damaged}, {}, {});
+  EXPECT_THAT(desired.refused, SizeIs(1));
+  Snapshot snapshot;
+  snapshot.now = absl::Seconds(1);
+  snapshot.applied = snapshot.seen_known = true;
+  EXPECT_THAT(MakePlan(desired, snapshot).actions, IsEmpty());
+  SeenReplica seen;
+  seen.running = true;
+  seen.sha256 = HexEncode(damaged.sha256);
+  seen.run = "run-1";
+  snapshot.seen["a"] = seen;
+  const Plan plan = MakePlan(desired, snapshot);
+  EXPECT_THAT(plan.actions, IsEmpty());
+  EXPECT_EQ(plan.statuses.at("a").status().reason(), reason::kEntryRefused);
+}
+
 TEST(MakePlan, WhatCannotBeSeenIsNotActedUpon) {
   const Desired desired = ParseDesired({Replica("a", "")}, {}, {});
   Snapshot snapshot;

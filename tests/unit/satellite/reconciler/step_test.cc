@@ -261,6 +261,19 @@ TEST_F(ReplaceTest, MissedDeadlineWhileCutOffReturnsToThePreviousAndStays) {
   EXPECT_FALSE(in_.book.on_previous);
 }
 
+TEST_F(ReplaceTest, ANewAgentThatHasNotAskedYetJudgesNoTrial) {
+  Replace(/*ready=*/false);
+  in_.connected = false;
+  in_.adopting = true;
+  in_.seen->health.known = false;
+  After(absl::Hours(1));
+  EXPECT_EQ(KindOf(Go()), std::nullopt);
+  EXPECT_EQ(in_.book.current, kNew);
+  in_.seen->health.known = true;
+  Go();
+  EXPECT_EQ(in_.book.current, kOld) << "once its probes have decided, the deadline counts";
+}
+
 TEST_F(ReplaceTest, OneThatCrashesDuringItsSoakIsReturnedFromToo) {
   Replace(/*ready=*/true);
   in_.connected = false;

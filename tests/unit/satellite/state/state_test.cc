@@ -14,6 +14,7 @@
 #include "shared/pki/key.h"
 #include "shared/resource/reasons.h"
 #include "shared/session/entries.h"
+#include "shared/sqlite/database.h"
 
 namespace perigee::satellite {
 namespace {
@@ -117,6 +118,21 @@ TEST_F(StateTest, KeepsWhatItReplacesOrDeletesUntilItIsLetGo) {
   EXPECT_THAT(KeysOf(*state_->KeptEntries()), ElementsAre("config/a=A", "replica/x=old"));
   ASSERT_TRUE(state_->KeepOnly({{"replica/x", DigestOf("old")}}).ok());
   EXPECT_THAT(KeysOf(*state_->KeptEntries()), ElementsAre("replica/x=old"));
+}
+
+TEST_F(StateTest, ADamagedEntryIsSaidAndPutAgainBySnapshot) {
+  const v1::Delta delta = centre_.Snapshot(1, 5, {{"config/a", "A"}, {"replica/x", "X"}});
+  ASSERT_TRUE(Apply(delta).ok());
+  auto database = *Database::Open(directory_.Database(), {});
+  ASSERT_TRUE(database->Execute("UPDATE entries SET payload = ? WHERE key = 'replica/x'", Blob{"Y"}).ok());
+  EXPECT_THAT(KeysOf(*state_->Entries()), ElementsAre("config/a=A", "replica/x="));
+  EXPECT_TRUE(state_->Entries()->at(1).damaged);
+  EXPECT_EQ(state_->ReadApplied()->epoch.number(), 0u);
+  EXPECT_EQ(state_->ReadApplied()->root, "");
+  EXPECT_EQ(Apply(centre_.Snapshot(1, 4, {{"replica/x", "old"}})).code(), absl::StatusCode::kOutOfRange);
+  ASSERT_TRUE(Apply(delta).ok());
+  EXPECT_THAT(KeysOf(*state_->Entries()), ElementsAre("config/a=A", "replica/x=X"));
+  EXPECT_EQ(state_->ReadApplied()->root, state_->ReadHead()->root);
 }
 
 struct RefusalCase {
