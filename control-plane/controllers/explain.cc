@@ -204,7 +204,7 @@ class Explainer {
   std::string Ago(const Timestamp& at) const {
     const absl::Duration age =
         absl::Floor(std::max(now_ - FromTimestamp(at), absl::ZeroDuration()), absl::Seconds(1));
-    return FormatDuration(age);
+    return DurationText(age);
   }
 
   void Finish() {

@@ -33,7 +33,6 @@ class WatchReactor final : public grpc::ServerWriteReactor<v1::WatchResponse>,
   void PostStep();
   void Step();
   bool Open() ABSL_EXCLUSIVE_LOCKS_REQUIRED(step_mutex_);
-  void Write();
   void End(const absl::Status& status);
 
   // Read when the call begins, on gRPC's thread: a step may run after OnDone, when the context is gone.

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "control-plane/access/authorization.h"
@@ -86,19 +88,40 @@ class HttpsFront::Impl {
   }
 
  private:
+  // The first that waits whose address does not occupy its share of the threads already.
+  std::deque<std::unique_ptr<Connection>>::iterator FirstServable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    auto found = waiting_.begin();
+    for (; found != waiting_.end(); ++found) {
+      const auto busy = busy_.find((*found)->address());
+      if (busy == busy_.end() || busy->second < options_.threads_per_address) break;
+    }
+    return found;
+  }
+
+  bool Ready() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return stopping_ || FirstServable() != waiting_.end();
+  }
+
   std::unique_ptr<Connection> Next() {
     absl::MutexLock lock(&mutex_);
-    const auto ready = [this]()
-                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !waiting_.empty(); };
-    mutex_.Await(absl::Condition(&ready));
+    mutex_.Await(absl::Condition(this, &Impl::Ready));
     if (stopping_) return nullptr;
-    std::unique_ptr<Connection> next = std::move(waiting_.front());
-    waiting_.pop_front();
+    const auto first = FirstServable();
+    std::unique_ptr<Connection> next = std::move(*first);
+    waiting_.erase(first);
+    ++busy_[next->address()];
     return next;
+  }
+
+  void Served(const std::string& address) {
+    absl::MutexLock lock(&mutex_);
+    const auto busy = busy_.find(address);
+    if (--busy->second == 0) busy_.erase(busy);
   }
 
   void Work() {
     while (const std::unique_ptr<Connection> connection = Next()) {
+      const absl::Cleanup served = [&] { Served(connection->address()); };
       const absl::StatusOr<std::shared_ptr<SSL_CTX>> context = CurrentContext();
       if (!context.ok()) {
         Log(Level::kError, "HTTPS cannot use its certificate", {{"error", context.status()}});
@@ -136,6 +159,7 @@ class HttpsFront::Impl {
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::unique_ptr<Connection>> waiting_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, int> busy_ ABSL_GUARDED_BY(mutex_);  // threads, by address
   std::vector<std::thread> threads_;
 };
 

@@ -33,6 +33,7 @@ struct HttpsFrontOptions {
   std::string address = "0.0.0.0";
   int port = 7443;  // 0: a free one
   int threads = 16;
+  int threads_per_address = 4;
   int connections = 512;  // in all; more are closed at once
   int connections_per_address = 64;
   absl::Duration silence = absl::Seconds(5);   // from connect to the first byte

@@ -33,7 +33,8 @@ bool StillNamed(const Fd& file, const std::string& path) {
 }
 
 Files OpenBoth(const std::string& log_dir) {
-  constexpr int kAttempts = 10;  // rotations in a row are rarer than this
+  // Rotations are some hundred writes apart, but a reader may be descheduled in every attempt.
+  constexpr int kAttempts = 1000;
   const std::string previous = log_dir + "/" + kPreviousLog;
   const std::string current = log_dir + "/" + kCurrentLog;
   Files files;

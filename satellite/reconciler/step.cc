@@ -80,7 +80,7 @@ void Stepper::CountBadEnd(std::string_view reason, std::string exit) {
     reason = book_.backoff_attempt >= kCrashLoopAfter ? reason::kCrashLoop : reason::kExited;
   book_.exit_reason = std::string(reason);
   book_.last_exit = std::move(exit);
-  Tell(reason, absl::StrCat(book_.last_exit, "; the next start waits ", perigee::FormatDuration(wait)),
+  Tell(reason, absl::StrCat(book_.last_exit, "; the next start waits ", DurationText(wait)),
        /*warning=*/true);
 }
 

@@ -148,7 +148,12 @@ absl::StatusOr<absl::Duration> ParseDuration(std::string_view text) {
   absl::Duration duration;
   if (!absl::ParseDuration(ToAbsl(text), &duration)) return bad("units are ms, s, m and h");
   if (duration > absl::Hours(24 * 3653)) return bad("it is longer than ten years");
+  if (duration != absl::Trunc(duration, absl::Milliseconds(1))) return bad("it is finer than a millisecond");
   return duration;
+}
+
+std::string DurationText(absl::Duration duration) {
+  return duration == absl::ZeroDuration() ? "0s" : absl::FormatDuration(duration);
 }
 
 }  // namespace perigee

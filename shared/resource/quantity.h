@@ -16,8 +16,10 @@ absl::StatusOr<int64_t> ParseQuantity(std::string_view text);
 // The shortest text of that many thousandths, with binary suffixes where exact: 500 is "500m".
 std::string FormatQuantity(int64_t thousandths);
 
-// A sequence of number and unit (ms, s, m, h), such as "90s" or "1m30s"; at most ten years, not negative.
+// A sequence of number and unit (ms, s, m, h), such as "90s" or "1m30s"; whole milliseconds, at most ten years,
+// not negative.
 absl::StatusOr<absl::Duration> ParseDuration(std::string_view text);
-using absl::FormatDuration;  // back to text
+// Back to text that ParseDuration takes, for durations that it can give.
+std::string DurationText(absl::Duration duration);
 
 }  // namespace perigee

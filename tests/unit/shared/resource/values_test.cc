@@ -56,12 +56,18 @@ TEST(DurationTest, ReadsUnits) {
   EXPECT_EQ(*ParseDuration("1m30s"), absl::Seconds(90));
   EXPECT_EQ(*ParseDuration("500ms"), absl::Milliseconds(500));
   EXPECT_EQ(*ParseDuration("1.5h"), absl::Minutes(90));
-  EXPECT_EQ(*ParseDuration(absl::FormatDuration(absl::Seconds(90))), absl::Seconds(90));
+}
+
+TEST(DurationTest, ReadsWhatItPrints) {
+  for (const absl::Duration duration :
+       {absl::ZeroDuration(), absl::Milliseconds(1), absl::Seconds(90), absl::Hours(87'672)}) {
+    EXPECT_EQ(*ParseDuration(DurationText(duration)), duration);
+  }
 }
 
 TEST(DurationTest, RefusesTheRest) {
   for (const char* text : {"", "10", "-1s", "+1s", "inf", "1d", "s", "1s ", "1e3s", "999999h", "1ns", "1us",
-                           "0", "1.s.", "m1"}) {
+                           "0.0001s", "0", "1.s.", "m1"}) {
     EXPECT_FALSE(ParseDuration(text).ok()) << text;
   }
 }
