@@ -35,8 +35,7 @@ step "Building the previous landing's programs"
 tests/previous/build.sh build/previous
 
 if $full; then
-  export PERIGEE_TEST_SCALE=50
-  export PERIGEE_TEST_COUNTS=$PWD/$results/counts.txt
+  export PERIGEE_TEST_SCALE=50 PERIGEE_TEST_SECONDS=600 PERIGEE_TEST_COUNTS=$PWD/$results/counts.txt
 fi
 run() { # run PRESET LABEL: what ctest found is judged from its file by summary.py
   local preset=$1 label=$2
@@ -48,10 +47,24 @@ run() { # run PRESET LABEL: what ctest found is judged from its file by summary.
 run asan-ubsan unit
 run dev unit
 run dev scenario
-if $full && [ -s "$PERIGEE_TEST_COUNTS" ]; then
+broken=false
+if $full; then
+  for target in build/asan-ubsan/tests/fuzz_*; do
+    step "Fuzzing: ${target##*_}, five minutes"
+    corpus=tests/fuzz/corpus/${target##*_} found=build/fuzz/${target##*_}
+    mkdir -p "$found"
+    if done=$("$target" -max_total_time=300 -timeout=5 -rss_limit_mb=1024 "$found" "$corpus" 2>&1 | tail -50); then
+      echo "fuzz ${target##*_}: $(grep -oE '^Done [0-9]+ runs' <<<"$done"), no failure" >>"$PERIGEE_TEST_COUNTS"
+    else
+      broken=true
+      printf '%s\n' "$done"
+      echo "fuzz ${target##*_}: FAILED" >>"$PERIGEE_TEST_COUNTS"
+    fi
+  done
   step "Counts of --full"
   sort "$PERIGEE_TEST_COUNTS"
 fi
 step "Done"
-exec python3 tests/summary.py $([ ${#only[@]} -eq 0 ] || echo --some) tests/skips.txt \
+python3 tests/summary.py $([ ${#only[@]} -eq 0 ] || echo --some) tests/skips.txt \
   "$results"/{asan-ubsan-unit,dev-unit,dev-scenario}.xml
+! $broken

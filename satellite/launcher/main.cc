@@ -69,6 +69,21 @@ absl::Status Set(Launcher::Config& config, const std::string& flag, const std::s
   return absl::OkStatus();
 }
 
+// From the host's own file: a directory service may be out of reach when a cut off host boots. A user that is not
+// there has the group of the same number.
+int64_t GroupOf(int64_t uid) {
+  int64_t group = uid;
+  if (FILE* const users = std::fopen("/etc/passwd", "re"); users != nullptr) {
+    while (const passwd* const user = fgetpwent(users)) {
+      if (static_cast<int64_t>(user->pw_uid) != uid) continue;
+      group = static_cast<int64_t>(user->pw_gid);
+      break;
+    }
+    std::fclose(users);
+  }
+  return group;
+}
+
 absl::StatusOr<Options> ParseOptions(std::vector<std::string> arguments) {
   Options options;
   options.launcher.shim = BesideThisProgram("perigee-shim");
@@ -101,8 +116,7 @@ absl::StatusOr<Options> ParseOptions(std::vector<std::string> arguments) {
   if (options.launcher.runtime_dir.empty()) return absl::InvalidArgumentError("--runtime-dir is missing");
   if (options.purge) return options;
   if (options.launcher.agent_uid < 0) return absl::InvalidArgumentError("--agent-uid is missing");
-  const passwd* const agent = getpwuid(static_cast<uid_t>(options.launcher.agent_uid));
-  options.launcher.agent_gid = agent != nullptr ? agent->pw_gid : options.launcher.agent_uid;
+  options.launcher.agent_gid = GroupOf(options.launcher.agent_uid);
   return options;
 }
 

@@ -26,14 +26,19 @@ def run(world):
     check(os.listdir(berlin.runtime) == [], "and its runtime directory is empty")
 
     berlin.new_boot(namespace=world.wan.isolated("berlin-alone"))
-    trace = os.path.join(world.root, "connects")
-    open(trace, "w").close()
-    os.chmod(trace, 0o666)
-    berlin.start_launcher()
-    berlin.start_agent(under=["strace", "-f", "-qq", "-e", "trace=connect", "-o", trace])
+    traces = {program: os.path.join(world.root, f"connects-{program}") for program in ("launcher", "agent")}
+    for trace in traces.values():
+        open(trace, "w").close()
+        os.chmod(trace, 0o666)
+    berlin.start_launcher(under=strace(traces["launcher"]))
+    berlin.start_agent(under=strace(traces["agent"]))
     everything_is_back(berlin)
     leased_stays_down(berlin)
-    no_connect_outside(trace, berlin)
+    no_connect_outside(traces)
+
+
+def strace(trace):
+    return ["strace", "-f", "-qq", "-e", "trace=connect", "-o", trace]
 
 
 def everything_is_back(site):
@@ -53,11 +58,13 @@ def leased_stays_down(site):
     check(replica["state"] == "Stopped", f"as Stopped: {replica}")
 
 
-def no_connect_outside(trace, site):
+def no_connect_outside(traces):
     """Loopback and unix sockets only, until the workloads run; what tries later finds no route and is harmless,
-    but the agent must not even try before all is up."""
-    with open(trace) as f:
-        calls = [line for line in f if "connect(" in line]
-    outside = [line for line in calls if not re.search(r"AF_UNIX|127\.0\.0\.1|::1", line)]
-    check(calls, "strace saw the agent's local connections")
-    check(not outside, "a connect outside loopback was attempted:\n" + "".join(outside[:5]))
+    but neither program must even try before all is up. Shims and replicas are children of the launcher."""
+    calls = {}
+    for program, trace in traces.items():
+        with open(trace) as f:
+            calls[program] = [line for line in f if "connect(" in line]
+        outside = [line for line in calls[program] if not re.search(r"AF_UNIX|127\.0\.0\.1|::1", line)]
+        check(not outside, f"the {program} attempted a connect outside loopback:\n" + "".join(outside[:5]))
+    check(calls["agent"], "strace saw the agent's local connections")

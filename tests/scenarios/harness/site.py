@@ -54,9 +54,9 @@ class Site:
         return ["unshare", "--mount", "sh", "-c",
                 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"', self.boot_id_file, *argv]
 
-    def start_launcher(self):
+    def start_launcher(self, under=()):
         argv = [self._program("perigee-launcher"), "--runtime-dir", self.runtime, "--agent-uid", str(UNPRIVILEGED)]
-        self.launcher = Program(f"{self.name} launcher", self._in_this_boot(argv), self.namespace,
+        self.launcher = Program(f"{self.name} launcher", self._in_this_boot([*under, *argv]), self.namespace,
                                 self.world.log(f"{self.name}-launcher"))
 
     def start_agent(self, under=()):

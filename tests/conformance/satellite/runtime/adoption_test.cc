@@ -189,7 +189,7 @@ TEST_F(AdoptionTest, PurgingEndsEverythingThatALauncherLeft) {
 }
 
 TEST_F(AdoptionTest, ADirectoryOfAnotherUserIsNotUsed) {
-  if (geteuid() != 0) return;
+  if (geteuid() != 0) GTEST_SKIP() << "Only root can be another user.";
   ASSERT_EQ(chown(launcher_.runtime_dir().c_str(), 12345, 12345), 0);
   EXPECT_EQ(RunLauncher({"--agent-uid", "12345"}), 1);
   ASSERT_EQ(chown(launcher_.runtime_dir().c_str(), 0, 0), 0);
@@ -352,7 +352,7 @@ TEST_F(AdoptionTest, NonsenseOnTheSocketIsAnsweredAndHarmsNobody) {
 }
 
 TEST_F(AdoptionTest, OtherUsersAreNotHeard) {
-  if (geteuid() != 0) return;
+  if (geteuid() != 0) GTEST_SKIP() << "Only root can be another user.";
   launcher_.Start();
   Connect();
   ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());

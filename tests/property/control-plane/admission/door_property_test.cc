@@ -8,6 +8,7 @@
 
 #include "control-plane/secrets/secret_content.h"
 #include "shared/base/failpoint.h"
+#include "tests/property/rounds.h"
 #include "tests/unit/control-plane/admission/intent_fixture.h"
 
 namespace perigee::control {
@@ -111,7 +112,7 @@ class DoorProperty : public IntentTest {
 
 TEST_F(DoorProperty, WhatIsAskedIsWhatIsThere) {
   const char* const points[] = {"admission.before_commit", "store.commit", "admission.after_commit"};
-  for (unsigned seed = 0; seed < 8; ++seed) {
+  for (const uint32_t seed : Rounds(8)) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
     for (int step = 0; step < 40; ++step) {

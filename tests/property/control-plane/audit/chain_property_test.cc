@@ -4,6 +4,7 @@
 #include <random>
 
 #include "control-plane/audit/chain.h"
+#include "tests/property/rounds.h"
 
 namespace perigee::control::audit {
 namespace {
@@ -111,7 +112,7 @@ TEST(AuditChainProperty, FindsEveryTampering) {
   std::mt19937 random(7);
   const Log log = MakeLog(40, random);
   int done = 0;
-  for (int round = 0; round < 6000; ++round) {
+  for (const uint32_t round : Rounds(6000)) {
     std::vector<v1::AuditRecord> records = log.records;
     const auto how = static_cast<Tampering>(round % 6);
     if (!Tamper(how, records, random)) continue;

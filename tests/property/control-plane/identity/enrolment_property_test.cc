@@ -8,12 +8,13 @@
 #include "control-plane/identity/enrolment_decision.h"
 #include "shared/base/sha256.h"
 #include "shared/session/moment.h"
+#include "tests/property/rounds.h"
 
 namespace perigee::control {
 namespace {
 
 TEST(EnrolmentProperty, UsesBoundIdentitiesInEveryHistory) {
-  for (int seed = 0; seed < 2'000; ++seed) {
+  for (const uint32_t seed : Rounds(2000)) {
     std::mt19937_64 random(seed);
     const auto pick = [&](int n) { return static_cast<int>(random() % n); };
     absl::Time now = absl::FromUnixSeconds(1'900'000'000);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "control-plane/placement/placement.h"
+#include "tests/property/rounds.h"
 
 namespace perigee::control {
 namespace {
@@ -212,7 +213,7 @@ class Checker {
 };
 
 TEST(PlacementProperty, HoldsInRandomWorlds) {
-  for (uint64_t seed = 0; seed < 5000 && !testing::Test::HasFailure(); ++seed) {
+  for (const uint32_t seed : Rounds(5000)) {
     SCOPED_TRACE(seed);
     Dice dice(seed);
     PlacementInput input = RandomWorld(dice);
@@ -227,7 +228,7 @@ TEST(PlacementProperty, HoldsInRandomWorlds) {
 
 // Carrying the plan out leaves nothing to do.
 TEST(PlacementProperty, IsSettledAfterwards) {
-  for (uint64_t seed = 0; seed < 2000 && !testing::Test::HasFailure(); ++seed) {
+  for (const uint32_t seed : Rounds(2000)) {
     SCOPED_TRACE(seed);
     Dice dice(seed);
     PlacementInput input = RandomWorld(dice);

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "control-plane/rollout/rollout.h"
+#include "tests/property/rounds.h"
 
 namespace perigee::control {
 namespace {
@@ -153,7 +154,7 @@ class World {
 };
 
 TEST(RolloutProperty, NeverMoreThanTheBudgetIsDisturbed) {
-  for (uint64_t seed = 0; seed < 2000 && !testing::Test::HasFailure(); ++seed) {
+  for (const uint32_t seed : Rounds(2000)) {
     SCOPED_TRACE(seed);
     World world(seed, 1 + static_cast<int>(seed % 3));
     for (int i = 0; i < 60; ++i) {

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "control-plane/store/writer_core.h"
+#include "tests/property/rounds.h"
 
 namespace perigee::control {
 namespace {
@@ -124,7 +125,7 @@ class World {
 };
 
 TEST(WriterCoreProperty, BatchesAreAsIfOneByOne) {
-  for (unsigned seed = 0; seed < 300; ++seed) {
+  for (const uint32_t seed : Rounds(300)) {
     SCOPED_TRACE(seed);
     World world(seed);
     for (int round = 0; round < 30; ++round) world.Round();

@@ -13,6 +13,7 @@
 #include "shared/base/status.h"
 #include "shared/resource/registry.h"
 #include "shared/resource/text.h"
+#include "tests/property/rounds.h"
 
 namespace perigee::control {
 namespace {
@@ -114,7 +115,7 @@ std::string Relations(const Model& model) {
 }
 
 TEST(ModelProperty, FollowedEqualsLoaded) {
-  for (unsigned seed = 0; seed < 40; ++seed) {
+  for (const uint32_t seed : Rounds(40)) {
     SCOPED_TRACE(seed);
     auto store = NewMemoryStore(SystemClock());
     History history(seed);
@@ -130,7 +131,7 @@ TEST(ModelProperty, FollowedEqualsLoaded) {
 
 // Whoever applies the changes that a subscription brings to a list holds what the model holds.
 TEST(ModelProperty, SubscriptionMissesNothing) {
-  for (unsigned seed = 100; seed < 120; ++seed) {
+  for (const uint32_t seed : Rounds(20)) {
     SCOPED_TRACE(seed);
     auto store = NewMemoryStore(SystemClock());
     auto model = *Model::Start(*store);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "satellite/reconciler/plan.h"
 #include "shared/resource/replica_state.h"
+#include "tests/property/rounds.h"
 
 namespace perigee::satellite {
 namespace {
@@ -252,7 +253,7 @@ class World {
 };
 
 TEST(ReconcilerProperty, HoldsItsInvariantsAndConverges) {
-  for (uint32_t seed = 1; seed <= 80; ++seed) {
+  for (const uint32_t seed : Rounds(80)) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     World world(seed);
     world.Live(300);

@@ -7,6 +7,7 @@
 #include "satellite/shim/protocol.h"
 #include "shared/base/files.h"
 #include "shared/base/limits.h"
+#include "tests/property/rounds.h"
 
 namespace perigee::satellite {
 namespace {
@@ -40,7 +41,7 @@ Spec RandomSpec(std::mt19937& random) {
 }
 
 TEST(ShimProperty, AnySpecReadsAsWrittenAndDamageIsNeverMoreThanAnError) {
-  for (uint32_t seed = 0; seed < 2'000; ++seed) {
+  for (const uint32_t seed : Rounds(2000)) {
     std::mt19937 random(seed);
     const Spec spec = RandomSpec(random);
     SpecRecords records = EncodeSpec(spec);
@@ -62,7 +63,7 @@ TEST(ShimProperty, AnySpecReadsAsWrittenAndDamageIsNeverMoreThanAnError) {
 
 // What validation lets through can be placed: no path leaves its place.
 TEST(ShimProperty, AnAcceptedPathHasNoWayUp) {
-  for (uint32_t seed = 0; seed < 20'000; ++seed) {
+  for (const uint32_t seed : Rounds(20'000)) {
     std::mt19937 random(seed);
     const std::string path = RandomText(random, 12);
     if (!IsNormalAbsolutePath(path)) continue;
@@ -78,7 +79,7 @@ TEST(ShimProperty, AnAcceptedPathHasNoWayUp) {
 TEST(ShimProperty, LinesDoNotDependOnThePiecesTheyCameIn) {
   char path[] = "/tmp/perigee-shim-property-XXXXXX";
   const std::string root = mkdtemp(path);
-  for (uint32_t seed = 0; seed < 50; ++seed) {
+  for (const uint32_t seed : Rounds(50)) {
     std::mt19937 random(seed);
     std::string output;
     while (output.size() < 3 * limits::kLogLineBytes) {

@@ -5,6 +5,7 @@
 #include "shared/resource/registry.h"
 #include "shared/resource/scalars.h"
 #include "shared/resource/text.h"
+#include "tests/property/rounds.h"
 
 namespace perigee {
 namespace {
@@ -153,7 +154,7 @@ ParsedManifests Read(const std::string& text) {
 }
 
 TEST(RoundTripTest, WhatIsPrintedReadsBack) {
-  for (uint32_t seed = 0; seed < 400; ++seed) {
+  for (const uint32_t seed : Rounds(400)) {
     Generator generator(seed);
     for (const KindInfo& kind : Kinds()) {
       if (!kind.applicable) continue;
@@ -183,7 +184,7 @@ TEST(RoundTripTest, WhatIsPrintedReadsBack) {
 TEST(RoundTripTest, NoTextMakesTheReaderFall) {
   static constexpr char kAlphabet[] = "ab \n\t:#-{}[]\"'\\,&*!|>%@`?=~.0189_\x80\xC3\x01";
   std::mt19937 random(7);
-  for (int round = 0; round < 5'000; ++round) {
+  for ([[maybe_unused]] const uint32_t round : Rounds(5000)) {
     std::string text = "apiVersion: perigee.dev/v1\nkind: Site\nmetadata: {name: a}\nspec: ";
     for (uint32_t i = random() % 40; i > 0; --i) text += kAlphabet[random() % (sizeof kAlphabet - 1)];
     const ParsedManifests parsed = Read(text);

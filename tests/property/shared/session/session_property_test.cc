@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "shared/base/random.h"
+#include "tests/property/rounds.h"
 #include "tests/unit/shared/session/session_fixture.h"
 
 namespace perigee {
@@ -31,7 +32,7 @@ std::map<std::string, std::string> RandomPayloads(Dice& dice) {
 // (I4) Whatever is replayed in whatever order, the applied pair never falls, and one pair always means one root.
 TEST(SessionProperty, ReplayedDeltasNeverMoveASatelliteBack) {
   const TestSigner signer;
-  for (uint64_t seed = 1; seed <= 6; ++seed) {
+  for (const uint32_t seed : Rounds(6)) {
     SCOPED_TRACE(seed);
     Dice dice(seed);
     std::vector<v1::Delta> recorded;
@@ -225,7 +226,7 @@ class World {
 };
 
 TEST(SessionProperty, BothEndsConvergeOverALossyLink) {
-  for (uint64_t seed = 1; seed <= 12; ++seed) {
+  for (const uint32_t seed : Rounds(12)) {
     SCOPED_TRACE(seed);
     World world(seed);
     world.Start();
