@@ -209,7 +209,7 @@ class Decision {
       return;
     }
     if (deleting_) return;
-    std::set<std::string> in_use = {workload_.operations().pinned_revision_uid(),
+    std::set<std::string> in_use = {workload_.operations().pinned().revision_uid(),
                                     workload_.status().current_revision_uid()};
     if (revision_.current != nullptr) in_use.insert(revision_.current->metadata().uid());
     for (const auto& [uid, working] : working_) {

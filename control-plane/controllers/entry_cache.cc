@@ -27,7 +27,26 @@ bool IsOfTheStore(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
 }
 
+// The marks of a head that changes in `epoch`.
+void Mark(std::vector<v1::StoredHead::Mark>& marks, const v1::Epoch& epoch, uint64_t sequence) {
+  if (marks.empty() || marks.back().epoch().number() != epoch.number()) {
+    *marks.emplace_back().mutable_epoch() = epoch;
+  }
+  marks.back().set_sequence(sequence);
+  if (marks.size() > limits::kEpochMarks) marks.erase(marks.begin());
+}
+
 }  // namespace
+
+absl::StatusOr<v1::Epoch> EntryCache::CurrentEpoch() {
+  if (!epoch_.has_value()) {
+    PERIGEE_ASSIGN_OR_RETURN(const Record record, store_.Get(keys::Epoch()));
+    v1::Epoch epoch;
+    if (!epoch.ParseFromString(record.value)) return absl::DataLossError("the stored epoch cannot be read");
+    epoch_ = std::move(epoch);
+  }
+  return *epoch_;
+}
 
 absl::StatusOr<EntryCache::Stored> EntryCache::Load(std::string_view satellite_uid) {
   Stored stored;
@@ -41,6 +60,7 @@ absl::StatusOr<EntryCache::Stored> EntryCache::Load(std::string_view satellite_u
   }
   stored.sequence = parsed.sequence();
   stored.head_revision = head->revision;
+  stored.marks.assign(parsed.marks().begin(), parsed.marks().end());
   std::string after;
   for (bool more = true; more;) {
     PERIGEE_ASSIGN_OR_RETURN(const Page page,
@@ -92,19 +112,27 @@ std::map<std::string, absl::Status> EntryCache::Commit(const Plans& plans) {
 
 absl::Status EntryCache::CommitTogether(const Plans& plans, size_t first, size_t last) {
   Transaction transaction;
+  PERIGEE_ASSIGN_OR_RETURN(const v1::Epoch epoch, CurrentEpoch());
   for (size_t i = first; i < last; ++i) {
     const auto& [uid, plan] = plans[i];
     PERIGEE_ASSIGN_OR_RETURN(const Stored* stored, Of(uid));
+    std::vector<v1::StoredHead::Mark> marks = stored->marks;
+    Mark(marks, epoch, plan.head.sequence());
+    v1::StoredHead head = plan.head;
+    head.mutable_marks()->Assign(marks.begin(), marks.end());
     transaction.compares.push_back({keys::EntriesHead(uid), stored->head_revision});
-    transaction.puts.push_back({keys::EntriesHead(uid), CanonicalBytes(plan.head)});
+    transaction.puts.push_back({keys::EntriesHead(uid), CanonicalBytes(head)});
     for (const auto& put : plan.puts)
       transaction.puts.push_back({keys::Entry(uid, put.entry().key()), CanonicalBytes(put)});
     for (const auto& key : plan.deletes) transaction.deletes.push_back(keys::Entry(uid, key));
   }
   PERIGEE_FAILPOINT("controllers.entries.before_commit");
   PERIGEE_ASSIGN_OR_RETURN(const int64_t revision, store_.Commit(std::move(transaction)));
-  for (size_t i = first; i < last; ++i)
-    Take(plans[i].second, revision, satellites_.find(plans[i].first)->second);
+  for (size_t i = first; i < last; ++i) {
+    Stored& stored = satellites_.find(plans[i].first)->second;
+    Take(plans[i].second, revision, stored);
+    Mark(stored.marks, epoch, stored.sequence);
+  }
   PERIGEE_FAILPOINT("controllers.entries.after_commit");
   return absl::OkStatus();
 }

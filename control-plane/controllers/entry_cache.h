@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,7 @@ class EntryCache {
     StoredEntries entries;
     uint64_t sequence = 0;
     int64_t head_revision = 0;  // of the head's key; 0: there is none
+    std::vector<v1::StoredHead::Mark> marks;
   };
   using Plans = std::vector<std::pair<std::string, EntriesPlan>>;  // satellite uid -> plan
 
@@ -42,9 +44,11 @@ class EntryCache {
  private:
   [[nodiscard]] absl::StatusOr<Stored> Load(std::string_view satellite_uid);
   [[nodiscard]] absl::Status CommitTogether(const Plans& plans, size_t first, size_t last);
+  [[nodiscard]] absl::StatusOr<v1::Epoch> CurrentEpoch();
   void Take(const EntriesPlan& plan, int64_t revision, Stored& stored);
 
   Store& store_;
+  std::optional<v1::Epoch> epoch_;  // of this start: raised before the controllers begin
   std::map<std::string, Stored, std::less<>> satellites_;
 };
 

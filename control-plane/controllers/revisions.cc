@@ -129,8 +129,9 @@ std::string AskedHash(const v1::WorkloadSpec& asked, const Versions& versions) {
 
 RevisionDecision DecideRevision(const WorkloadSnapshot& snapshot) {
   const RevisionPtr latest = snapshot.revisions.empty() ? nullptr : snapshot.revisions.back();
-  if (const RevisionPtr pinned =
-          Find(snapshot.revisions, snapshot.workload->operations().pinned_revision_uid())) {
+  const v1::WorkloadOperations::OfRevision& asked_for = snapshot.workload->operations().pinned();
+  if (const RevisionPtr pinned = Find(snapshot.revisions, asked_for.revision_uid());
+      pinned != nullptr && asked_for.override().active()) {
     return {.current = pinned};
   }
   const v1::WorkloadSpec& asked = snapshot.workload->spec();

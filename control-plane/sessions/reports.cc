@@ -119,7 +119,6 @@ absl::StatusOr<JudgedStatus> JudgeStatus(const Model& model, const std::string& 
                                          const v1::StatusDelta& status, const TextSanitizer& sanitize,
                                          absl::Time now) {
   JudgedStatus judged;
-  std::set<std::string> named;
   for (const v1::ReplicaStatus& replica : status.replicas()) {
     const AssignmentPtr assignment = AssignmentOf(model, replica.assignment_uid());
     if (assignment == nullptr) {
@@ -127,13 +126,14 @@ absl::StatusOr<JudgedStatus> JudgeStatus(const Model& model, const std::string& 
       continue;
     }
     if (assignment->spec().satellite_uid() != satellite_uid) return Foreign(replica.assignment_uid());
-    named.insert(replica.assignment_uid());
     judged.assignments.emplace_back(replica.assignment_uid(), Clean(replica, sanitize, now));
   }
   if (status.full()) {
+    std::set<std::string> there(status.present().begin(), status.present().end());
+    for (const v1::ReplicaStatus& replica : status.replicas()) there.insert(replica.assignment_uid());
     for (const ObjectPtr& held : model.AssignmentsOfSatellite(satellite_uid)) {
       const auto& assignment = static_cast<const v1::Assignment&>(*held);
-      if (!assignment.metadata().has_deleting_since() || named.contains(assignment.metadata().uid()))
+      if (!assignment.metadata().has_deleting_since() || there.contains(assignment.metadata().uid()))
         continue;
       judged.assignments.emplace_back(assignment.metadata().uid(), GoneStatus(assignment, now));
     }

@@ -55,6 +55,8 @@ absl::StatusOr<DesiredEntries> LoadDesired(Store& store, std::string_view satell
     if (head.sequence() == 0) return desired;
     desired.sequence = head.sequence();
     desired.signed_root.set_root(head.root());
+    for (const v1::StoredHead::Mark& mark : head.marks())
+      desired.marks.push_back({mark.epoch(), mark.sequence()});
     PERIGEE_RETURN_IF_ERROR(LoadEntries(store, satellite_uid, &desired));
     if (RootOf(desired.DigestMap()) == head.root()) return desired;
   }

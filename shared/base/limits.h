@@ -9,9 +9,10 @@ namespace perigee::limits {
 inline constexpr uint64_t kManifestBytes = 1 << 20;  // one apply, all files
 inline constexpr int kManifestDepth = 64;            // nesting of YAML or JSON
 inline constexpr int kManifestNodes = 50'000;
-inline constexpr int kManifestObjects = 1'000;             // documents in one apply
-inline constexpr int kErrorsReported = 50;                 // per apply
-inline constexpr uint64_t kConfigBytes = 512 << 10;        // one Config or Secret
+inline constexpr int kManifestObjects = 1'000;       // documents in one apply
+inline constexpr int kErrorsReported = 50;           // per apply
+inline constexpr uint64_t kConfigBytes = 512 << 10;  // one Config or Secret
+inline constexpr int kEpochMarks = 64;  // of a satellite's entries, one for each epoch with changes
 inline constexpr uint64_t kStatusMessageBytes = 64 << 10;  // one status delta part
 inline constexpr uint64_t kStreamMessageBytes = 1 << 20;   // one message of a session
 inline constexpr uint64_t kDeltaPartBytes = 768 << 10;     // entries in one part of a delta

@@ -151,6 +151,21 @@ void CentreSession::OnAdmit(const Admit& event, const Moment& now, Effects* out)
   }
 }
 
+// As WhyAhead, by what was stored when: also when the store has meanwhile grown past what the satellite has.
+std::string CentreSession::WhyOfAnotherHistory() const {
+  const EpochMark* mark = nullptr;  // of the last change up to the end of the epoch that the satellite has
+  for (const EpochMark& candidate : desired_->marks) {
+    if (candidate.epoch.number() <= applied_.epoch.number()) mark = &candidate;
+  }
+  if (mark == nullptr) return "";
+  if (mark->epoch.number() == applied_.epoch.number() && mark->epoch.id() != applied_.epoch.id()) {
+    return absl::StrCat("It has applied epoch ", applied_.epoch.number(), " of another control plane.");
+  }
+  if (applied_.sequence <= mark->sequence) return "";
+  return absl::StrCat("It has applied sequence ", applied_.sequence, " of epoch ", applied_.epoch.number(),
+                      "; this control plane had stored ", mark->sequence, " by then.");
+}
+
 // Why the satellite has what this control plane never stored; empty when it has not. So it is after the store
 // was restored from a copy: to send now would undo at the site what the copy does not know.
 std::string CentreSession::WhyAhead() const {
@@ -171,7 +186,7 @@ std::string CentreSession::WhyAhead() const {
     return absl::StrCat("It has applied sequence ", stored,
                         " with other entries than this control plane has stored.");
   }
-  return "";
+  return desired_ == nullptr ? "" : WhyOfAnotherHistory();
 }
 
 void CentreSession::OnDesired(const v1::Epoch& epoch, DesiredPtr desired, Effects* out) {

@@ -145,6 +145,7 @@ class CentreSession {
   void OnDesired(const v1::Epoch& epoch, DesiredPtr desired, Effects* out);
   void Deliver(Effects* out);
   std::optional<Base> BaseFor(uint64_t sequence, const std::string& root) const;
+  std::string WhyOfAnotherHistory() const;
   std::string WhyAhead() const;
   void EndWith(const End& end, Effects* out);
   void Violation(std::string_view what, Effects* out);

@@ -20,11 +20,18 @@
 
 namespace perigee {
 
+// The sequence that an epoch ended with in this store.
+struct EpochMark {
+  v1::Epoch epoch;
+  uint64_t sequence = 0;
+};
+
 // What a satellite should have, as the control plane has stored it. Signed for the current epoch.
 struct DesiredEntries {
   uint64_t sequence = 0;  // 0: nothing was ever stored for this satellite, nothing is sent
   std::map<std::string, v1::Entry> entries;
   v1::SignedRoot signed_root;
+  std::vector<EpochMark> marks;  // oldest first; see StoredHead
 
   Digests DigestMap() const;
 };

@@ -36,14 +36,15 @@ std::string RootOf(const Digests& key_to_sha256) {
   return Sha256(bytes);
 }
 
-std::string SignedBytes(std::string_view uid, const v1::Epoch& epoch, uint64_t sequence,
-                        std::string_view root) {
+std::string SignedBytes(const RootClaim& claim, const google::protobuf::Timestamp& signed_at) {
   std::string bytes("perigee-root-v1\0", 16);
-  bytes += uid;
-  AppendU64(epoch.number(), &bytes);
-  bytes += epoch.id();
-  AppendU64(sequence, &bytes);
-  bytes += root;
+  bytes += claim.satellite_uid;
+  AppendU64(claim.epoch.number(), &bytes);
+  bytes += claim.epoch.id();
+  AppendU64(claim.sequence, &bytes);
+  AppendU64(static_cast<uint64_t>(signed_at.seconds()), &bytes);
+  AppendU32(static_cast<uint32_t>(signed_at.nanos()), &bytes);
+  bytes += claim.root;
   return bytes;
 }
 
@@ -56,12 +57,11 @@ v1::Entry MakeEntry(std::string key, std::string payload) {
 }
 
 absl::StatusOr<v1::SignedRoot> SignRoot(const RootSigner& signer, const RootClaim& claim, absl::Time at) {
-  PERIGEE_ASSIGN_OR_RETURN(std::string signature, signer.Sign(SignedBytes(claim.satellite_uid, claim.epoch,
-                                                                          claim.sequence, claim.root)));
   v1::SignedRoot signed_root;
-  signed_root.set_root(claim.root);
-  signed_root.set_signature(std::move(signature));
   *signed_root.mutable_signed_at() = ToTimestamp(at);
+  PERIGEE_ASSIGN_OR_RETURN(*signed_root.mutable_signature(),
+                           signer.Sign(SignedBytes(claim, signed_root.signed_at())));
+  signed_root.set_root(claim.root);
   signed_root.set_key_id(Sha256(signer.PublicKey()));
   return signed_root;
 }
@@ -70,7 +70,7 @@ absl::Status VerifyRoot(const v1::SignedRoot& signed_root, const RootClaim& clai
                         const std::vector<std::string>& delivery_keys) {
   if (signed_root.root() != claim.root)
     return absl::UnauthenticatedError("The signature is for another root.");
-  const std::string bytes = SignedBytes(claim.satellite_uid, claim.epoch, claim.sequence, claim.root);
+  const std::string bytes = SignedBytes(claim, signed_root.signed_at());
   for (const std::string& key_der : delivery_keys) {
     if (Sha256(key_der) != signed_root.key_id()) continue;
     PERIGEE_ASSIGN_OR_RETURN(const PublicKey key, PublicKey::FromDer(key_der));

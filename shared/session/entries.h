@@ -26,17 +26,6 @@ using Digests = std::map<std::string, std::string>;
 inline constexpr size_t kEntryKeyLength = 256;  // longest key of an entry
 inline constexpr size_t kEpochIdBytes = 16;
 
-// SHA-256(payload), 32 bytes.
-std::string DigestOf(std::string_view payload);
-// SHA-256 over, for each entry in byte order of its key, u32be(len(key)) key sha256. 32 bytes.
-std::string RootOf(const Digests& key_to_sha256);
-// "perigee-root-v1" 0x00 uid(36 ASCII) u64be(epoch number) epoch id(16) u64be(sequence) root(32)
-std::string SignedBytes(std::string_view uid, const v1::Epoch& epoch, uint64_t sequence,
-                        std::string_view root);
-
-// A new entry with its digest filled in.
-v1::Entry MakeEntry(std::string key, std::string payload);
-
 // What a signature is about.
 struct RootClaim {
   std::string satellite_uid;
@@ -44,6 +33,17 @@ struct RootClaim {
   uint64_t sequence = 0;
   std::string root;
 };
+
+// SHA-256(payload), 32 bytes.
+std::string DigestOf(std::string_view payload);
+// SHA-256 over, for each entry in byte order of its key, u32be(len(key)) key sha256. 32 bytes.
+std::string RootOf(const Digests& key_to_sha256);
+// "perigee-root-v1" 0x00 uid(36 ASCII) u64be(epoch number) epoch id(16) u64be(sequence) u64be(signed_at.seconds)
+// u32be(signed_at.nanos) root(32). The time is signed too: satellites take it as a floor of their clocks.
+std::string SignedBytes(const RootClaim& claim, const google::protobuf::Timestamp& signed_at);
+
+// A new entry with its digest filled in.
+v1::Entry MakeEntry(std::string key, std::string payload);
 
 // A delivery key. Thread-safe.
 class RootSigner {

@@ -219,15 +219,19 @@ void SatelliteSession::SendStatus(Effects* out) {
   Send send;
   v1::StatusDelta& status = *send.message.mutable_status();
   status.set_number(++status_number_);
+  status.set_full(std::exchange(full_due_, false));
+  if (status.full()) {
+    for (const auto& [uid, replica] : replicas_) {
+      status.add_present(uid);
+      if (!dirty_.Put(uid, replica)) full_due_ = true;
+    }
+  }
   const auto size_of = [](const v1::ReplicaStatus& replica) { return replica.ByteSizeLong() + 8; };
-  std::map<std::string, v1::ReplicaStatus> replicas =
-      dirty_.Take(full_due_ ? kDirtyReplicas : kDirtyReplicas / 10,
-                  full_due_ ? limits::kStreamMessageBytes / 2 : limits::kStatusMessageBytes / 2, size_of);
-  if (full_due_) replicas.insert(replicas_.begin(), replicas_.end());
-  for (auto& [uid, replica] : replicas) *status.add_replicas() = std::move(replica);
-  status.set_full(full_due_);
+  for (const auto& [uid, replica] :
+       dirty_.Take(kDirtyReplicas / 10, limits::kStatusMessageBytes / 2, size_of)) {
+    *status.add_replicas() = replica;
+  }
   for (const v1::Condition& condition : conditions_) *status.add_conditions() = condition;
-  full_due_ = false;
   conditions_dirty_ = false;
   status_in_flight_ = true;
   out->push_back(std::move(send));

@@ -108,6 +108,24 @@ TEST_F(ControllersTest, AChangedConfigIsANewRevisionAndTheOldEntryGoes) {
   EXPECT_EQ(OnlyReplica("berlin-1").revision_number(), 1) << "asked for again: the revision that it was";
 }
 
+TEST_F(ControllersTest, AHeadKeepsTheSequenceThatEachEpochEndedWith) {
+  AddSite("berlin");
+  Apply(ConfigYaml("${site.name}"));
+  Apply(WorkloadYaml("web", "1", kUsesConfig));
+  Settle({"berlin-1"});
+  const uint64_t first = EntriesOf("berlin-1").sequence;
+  StartEpoch(2);
+  Apply(ConfigYaml("again ${site.name}"));
+  Settle({"berlin-1"});
+  const v1::StoredHead head = HeadOf("berlin-1");
+  ASSERT_EQ(head.marks_size(), 2);
+  EXPECT_EQ(head.marks(0).epoch().number(), 1u);
+  EXPECT_EQ(head.marks(0).sequence(), first);
+  EXPECT_EQ(head.marks(1).epoch().number(), 2u);
+  EXPECT_EQ(head.marks(1).sequence(), head.sequence());
+  EXPECT_GT(head.sequence(), first);
+}
+
 TEST_F(ControllersTest, AMissingSiteValueIsAConditionOfThatSiteOnly) {
   AddSite("berlin");
   AddSite("dublin");

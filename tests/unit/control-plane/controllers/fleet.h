@@ -54,8 +54,27 @@ struct FleetEntries {
 
 class Fleet : public testing::Test {
  protected:
-  Fleet() { Commit(ProjectNamed("default")); }
+  Fleet() {
+    StartEpoch(1);
+    Commit(ProjectNamed("default"));
+  }
   ~Fleet() override { ArmFailpoints(""); }
+
+  // As the sessions do at each start, before the controllers begin.
+  void StartEpoch(uint64_t number) {
+    v1::Epoch epoch;
+    epoch.set_number(number);
+    epoch.set_id(std::string(kEpochIdBytes, static_cast<char>(number)));
+    EXPECT_TRUE(
+        store_->Commit({.compares = {}, .puts = {{keys::Epoch(), epoch.SerializeAsString()}}, .deletes = {}})
+            .ok());
+  }
+  v1::StoredHead HeadOf(const std::string& satellite_name) {
+    v1::StoredHead head;
+    const std::string uid = Get<v1::Satellite>(satellite_name)->metadata().uid();
+    EXPECT_TRUE(head.ParseFromString(store_->Get(keys::EntriesHead(uid))->value));
+    return head;
+  }
 
   static Caller Admin() {
     return {.subject = "user:anna", .roles = {std::string(role::kAdmin)}, .source = "grpc"};

@@ -55,6 +55,7 @@ TEST_F(ReportsTest, OfAnotherSatelliteIsDeniedWhole) {
 TEST_F(ReportsTest, GoneIsSaidOrFollowsFromAFullReport) {
   const std::string said = AddAssignment("web-0", uid_, true);
   const std::string silent = AddAssignment("web-1", uid_, true);
+  const std::string present = AddAssignment("web-4", uid_, true);
   AddAssignment("web-2", uid_, false);
   AddAssignment("web-3", other_, true);
   v1::StatusDelta status;
@@ -67,6 +68,7 @@ TEST_F(ReportsTest, GoneIsSaidOrFollowsFromAFullReport) {
   EXPECT_TRUE(judged->assignments[0].second.gone());
   EXPECT_EQ(judged->assignments[0].second.state(), "Stopped");
   status.set_full(true);
+  status.add_present(present);
   judged = Judge(status);
   ASSERT_EQ(judged->assignments.size(), 2u);
   EXPECT_EQ(judged->assignments[1].first, silent);

@@ -129,6 +129,32 @@ TEST_F(CentreTest, ASatelliteThatIsAheadIsSentNothing) {
   }
 }
 
+// Restored from a copy at sequence 2 of epoch 4, the store has grown past what the satellite has.
+TEST_F(CentreTest, ASatelliteStaysAheadWhenTheRestoredStoreHasOvertakenIt) {
+  DesiredEntries grown = *MakeDesired(signer_, epoch_, 9, {{"a", "1"}});
+  grown.marks = {{MakeEpoch(3), 1}, {MakeEpoch(4), 2}, {epoch_, 9}};
+  const auto desired = std::make_shared<const DesiredEntries>(std::move(grown));
+  struct Case {
+    const char* name;
+    v1::Epoch epoch;
+    uint64_t sequence;
+    bool ahead;
+  };
+  for (const Case& c :
+       std::vector<Case>{{"never stored in that epoch", MakeEpoch(4), 5, true},
+                         {"the lost history began the epoch anew", MakeEpoch(4, 'x'), 2, true},
+                         {"what the copy had", MakeEpoch(4), 2, false},
+                         {"older", MakeEpoch(3), 1, false},
+                         {"before the marks begin", MakeEpoch(2), 1, false}}) {
+    SCOPED_TRACE(c.name);
+    S core({}, At(0));
+    core.Step(S::Received{HelloOf({c.epoch, c.sequence, std::string(32, 'r'), {}})}, At(0));
+    const auto effects = core.Step(S::Admit{epoch_, desired, std::nullopt}, At(0));
+    EXPECT_EQ(Of<S::Ahead>(effects).size(), c.ahead ? 1u : 0u);
+    EXPECT_EQ(DeltasOf(effects).empty(), c.ahead);
+  }
+}
+
 TEST_F(CentreTest, ADeltaThatIsNotTakenIsTriedOnceAsASnapshotThenLeft) {
   const DesiredPtr first = MakeDesired(signer_, epoch_, 1, {{"a", "1"}});
   Greet({}, first);

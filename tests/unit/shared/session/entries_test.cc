@@ -39,9 +39,13 @@ TEST(Entries, GoldenVectors) {
     v1::Epoch epoch;
     epoch.set_number(vector["epoch"].get<uint64_t>());
     epoch.set_id(*HexDecode(vector["epochId"].get<std::string>()));
+    google::protobuf::Timestamp signed_at;
+    signed_at.set_seconds(vector["signedAt"]["seconds"].get<int64_t>());
+    signed_at.set_nanos(vector["signedAt"]["nanos"].get<int32_t>());
     EXPECT_EQ(
-        HexEncode(SignedBytes(vector["uid"].get<std::string>(), epoch, vector["sequence"].get<uint64_t>(),
-                              *HexDecode(vector["root"].get<std::string>()))),
+        HexEncode(SignedBytes({vector["uid"].get<std::string>(), epoch, vector["sequence"].get<uint64_t>(),
+                               *HexDecode(vector["root"].get<std::string>())},
+                              signed_at)),
         vector["bytes"].get<std::string>());
   }
 }

@@ -1,7 +1,11 @@
 #include "shared/session/satellite_core.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+#include "shared/base/limits.h"
 #include "tests/unit/shared/session/session_fixture.h"
 
 namespace perigee {
@@ -176,6 +180,30 @@ TEST_F(SatelliteTest, TheFirstStatusOfASessionIsFullAndOneIsInFlight) {
   EXPECT_FALSE(sent[0].status().full());
   ASSERT_EQ(sent[0].status().replicas_size(), 1);
   EXPECT_EQ(sent[0].status().replicas(0).status().state(), "Ready");
+}
+
+// However many replicas fail at length at once: no message is larger than the control plane takes.
+TEST_F(SatelliteTest, AFullStatusThatIsTooLargeForOneMessageComesInSeveral) {
+  Welcome();
+  S::StatusChanged everything;
+  everything.everything = true;
+  for (int i = 0; i < 500; ++i) {
+    everything.replicas.push_back(Replica(absl::StrCat("r", i), "Ready"));
+    everything.replicas.back().mutable_status()->set_message(std::string(4096, 'x'));
+  }
+  std::set<std::string> told;
+  auto sent = Sent(core_.Step(everything, At(2)));
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_TRUE(sent[0].status().full());
+  EXPECT_EQ(sent[0].status().present_size(), 500);
+  while (!sent.empty()) {
+    EXPECT_LE(sent[0].status().ByteSizeLong(),
+              sent[0].status().full() ? limits::kStreamMessageBytes : 2 * limits::kStatusMessageBytes);
+    for (const v1::ReplicaStatus& replica : sent[0].status().replicas())
+      told.insert(replica.assignment_uid());
+    sent = Sent(AckStatus(sent[0].status().number()));
+  }
+  EXPECT_EQ(told.size(), 500u);
 }
 
 TEST_F(SatelliteTest, WhatWasNotAcknowledgedIsSaidAgainAndTheGoneOnlyOnce) {
