@@ -86,6 +86,13 @@ absl::StatusOr<Fd> ReplicaDirectory::TakeLock() const {
   return ErrnoStatus(errno, absl::StrCat("locking ", File(kLockFile)));
 }
 
+Liveness ReplicaDirectory::ShimByLock() const {
+  const absl::Status taken = TakeLock().status();
+  if (absl::IsUnavailable(taken)) return Liveness::kAlive;
+  // Where there is no directory there is no shim.
+  return taken.ok() || absl::IsNotFound(taken) ? Liveness::kGone : Liveness::kUnknown;
+}
+
 absl::StatusOr<Record> ReplicaDirectory::Ask(const Record& request) const {
   auto socket = ConnectUnix(File(kControlSocket));
   if (!socket.ok())

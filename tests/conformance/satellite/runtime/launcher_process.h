@@ -36,6 +36,7 @@ class LauncherProcess {
   void Start(const std::string& failpoints = "");
   void Kill(int signal);  // and waits for its end
   bool AwaitEnd();        // for one that ends by itself; false when it does not
+  pid_t pid() const { return pid_; }
 
   const std::string& root() const { return root_; }
   std::string runtime_dir() const { return root_ + "/run"; }
