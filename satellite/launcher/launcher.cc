@@ -290,6 +290,18 @@ absl::Status Launcher::Remove(const std::string& id, bool force) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Fd> Launcher::BeginExec(const std::string& id, const ExecRequest& request) {
+  PERIGEE_RETURN_IF_ERROR(ValidateExec(request));
+  PERIGEE_ASSIGN_OR_RETURN(const Replica* replica, Find(id));
+  if (replica->state.phase == Phase::kExited) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("replica ", id, " has exited: there is nothing to run a command in"));
+  }
+  Record asked = EncodeExec(request);
+  asked["op"] = control::kExec;
+  return replica->directory.BeginAsking(asked, absl::ZeroDuration());
+}
+
 Observed Launcher::ObservedOf(const Replica& replica) {
   const State& state = replica.state;
   Observed observed;

@@ -53,6 +53,8 @@ class Launcher {
   std::vector<Observed> Adopt();
   absl::Status Limit(const std::string& id, const LimitChange& change);
   absl::Status Remove(const std::string& id, bool force);
+  // Has the shim run a command beside the replica's process. The connection on which it answers when that has ended.
+  absl::StatusOr<Fd> BeginExec(const std::string& id, const ExecRequest& request);
 
   // Descriptors that are readable when something may have changed; -1s are left out.
   std::vector<int> WatchDescriptors() const;

@@ -23,6 +23,10 @@ std::string ProbePath();
 // Asks again and again, until it is true or patience ends.
 bool Eventually(const std::function<bool()>& condition);
 
+// Waits for it.
+absl::StatusOr<ExecOutcome> OutcomeOfExec(Runtime& runtime, const std::string& id,
+                                          const ExecRequest& request);
+
 class LauncherProcess {
  public:
   struct Config {
