@@ -28,8 +28,11 @@ constexpr absl::Duration kLongestWait = absl::Seconds(1);
 
 class HealthMonitor::Loop {
  public:
-  Loop(const Clock& clock, std::function<void()> changed)
-      : clock_(clock), changed_(std::move(changed)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  Loop(const Clock& clock, std::function<void()> changed, Runtime* runtime)
+      : clock_(clock),
+        changed_(std::move(changed)),
+        runtime_(runtime),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     PERIGEE_ASSERT(wake_.valid());
     thread_ = std::thread([this] { Run(); });
   }
@@ -134,13 +137,14 @@ class HealthMonitor::Loop {
         asking_.begin(), asking_.end(), [&](const Asking& a) { return is_exec(a) && a.attempt != nullptr; }));
     for (Asking& asking : asking_) {
       if (asking.attempt != nullptr || (is_exec(asking) && exec >= kExecProbesAtOnce)) continue;
-      asking.deadline = SinceBoot(clock_) + asking.timeout;
-      auto attempt = BeginAttempt(asking.target);
+      auto attempt = BeginAttempt({asking.id, asking.target, asking.timeout}, runtime_);
       if (!attempt.ok()) {
-        results_.push_back({&asking, ProbeResult{false, std::string(attempt.status().message())}});
+        results_.push_back(
+            {&asking, ProbeResult{false, std::string(attempt.status().message()), is_exec(asking)}});
         continue;
       }
       asking.attempt = *std::move(attempt);
+      asking.deadline = SinceBoot(clock_) + asking.attempt->Patience();
       if (is_exec(asking)) ++exec;
     }
   }
@@ -167,7 +171,7 @@ class HealthMonitor::Loop {
       if (asking.attempt == nullptr) continue;
       std::optional<ProbeResult> result = asking.attempt->Advance();
       if (!result.has_value() && now >= asking.deadline) {
-        result = ProbeResult{false, absl::StrCat("no answer within ", absl::FormatDuration(asking.timeout))};
+        result = asking.attempt->TooLate();
       }
       if (result.has_value()) results_.push_back({&asking, *std::move(result)});
     }
@@ -190,6 +194,7 @@ class HealthMonitor::Loop {
 
   const Clock& clock_;
   const std::function<void()> changed_;
+  Runtime* const runtime_;
   const Fd wake_;
 
   mutable absl::Mutex mutex_;
@@ -204,8 +209,8 @@ class HealthMonitor::Loop {
   std::thread thread_;
 };
 
-HealthMonitor::HealthMonitor(const Clock& clock, std::function<void()> changed)
-    : loop_(std::make_unique<Loop>(clock, std::move(changed))) {}
+HealthMonitor::HealthMonitor(const Clock& clock, std::function<void()> changed, Runtime* runtime)
+    : loop_(std::make_unique<Loop>(clock, std::move(changed), runtime)) {}
 HealthMonitor::~HealthMonitor() = default;
 void HealthMonitor::Watch(const std::string& id, const std::string& run, ProbeSpecs specs,
                           std::optional<RecalledHealth> recalled) {

@@ -2,7 +2,7 @@
 // probes at once cost descriptors, not threads; exec probes are at most
 // kExecProbesAtOnce at a time, the others wait their turn.
 //
-//   HealthMonitor monitor(SystemClock(), [&] { loop.Wake(); });
+//   HealthMonitor monitor(SystemClock(), [&] { loop.Wake(); }, &runtime);
 //   monitor.Watch(id, run, *ProbesOf(task, ports, address, env));
 //   for (auto& [id, view] : monitor.Views()) ...
 #pragma once
@@ -14,6 +14,7 @@
 #include <string>
 
 #include "satellite/health/probe_state.h"
+#include "satellite/runtime/runtime.h"
 #include "shared/base/clock.h"
 
 namespace perigee::satellite {
@@ -23,8 +24,9 @@ inline constexpr int kExecProbesAtOnce = 16;
 // Thread-safe.
 class HealthMonitor {
  public:
-  // `changed` is called on the monitor's thread, with no lock held, after a view has changed.
-  HealthMonitor(const Clock& clock, std::function<void()> changed);
+  // `changed` is called on the monitor's thread, with no lock held, after a view has changed. `runtime` runs exec
+  // probes; without one they are unknown.
+  HealthMonitor(const Clock& clock, std::function<void()> changed, Runtime* runtime = nullptr);
   ~HealthMonitor();
   HealthMonitor(const HealthMonitor&) = delete;
   HealthMonitor& operator=(const HealthMonitor&) = delete;

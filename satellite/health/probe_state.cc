@@ -56,6 +56,7 @@ std::vector<ProbeRole> ProbeState::TakeDue(absl::Duration now) {
 void ProbeState::OnResult(ProbeRole role, const ProbeResult& result, absl::Duration now) {
   Track& track = tracks_.at(role);
   track.under_way = false;
+  track.unknown = result.unknown;
   if (result.ok) {
     track.failures = 0;
     track.passed_once = true;
@@ -65,14 +66,14 @@ void ProbeState::OnResult(ProbeRole role, const ProbeResult& result, absl::Durat
       track.message.clear();
     }
   } else {
-    track.successes = 0;
+    if (!result.unknown) track.successes = 0;
     track.message = absl::StrCat(ToAbsl(ProbeRoleName(role)), " probe: ", result.message);
   }
   // The quick asking at the start finds the first success; it does not count against the program.
   const bool quick = !track.passed_once && track.quick < track.spec.period;
   track.due = now + (quick ? track.quick : track.spec.period);
   if (quick) track.quick = std::min(track.quick * 2, track.spec.period);
-  if (!result.ok && !quick && ++track.failures >= track.spec.failure_threshold) {
+  if (!result.ok && !result.unknown && !quick && ++track.failures >= track.spec.failure_threshold) {
     track.failed = true;
     track.passing = track.recalled = false;
   }
@@ -107,7 +108,7 @@ HealthView ProbeState::View() const {
         break;
     }
     // Before the first success a refused connection is no news, until it has lasted.
-    const bool news = track.passed_once || track.failures > 0;
+    const bool news = track.passed_once || track.failures > 0 || track.unknown;
     if (view.message.empty() && news && !track.message.empty()) view.message = track.message;
   }
   return view;
@@ -169,7 +170,6 @@ absl::StatusOr<ProbeSpecs> ProbesOf(const v1::WorkloadTask& task, const std::map
     if (!has) return absl::OkStatus();
     PERIGEE_ASSIGN_OR_RETURN(ProbeSpec spec, SpecFrom(probe, ports, address));
     spec.target.env = env;
-    spec.target.working_directory = task.working_directory();
     specs.emplace(role, std::move(spec));
     return absl::OkStatus();
   };

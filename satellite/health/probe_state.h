@@ -31,7 +31,6 @@ struct ProbeTarget {
   std::string path;                  // http
   std::vector<std::string> command;  // exec
   std::vector<std::string> env;      // exec, NAME=VALUE
-  std::string working_directory;     // exec; empty: the agent's
 };
 
 struct ProbeSpec {
@@ -48,7 +47,8 @@ using ProbeSpecs = std::map<ProbeRole, ProbeSpec>;
 
 struct ProbeResult {
   bool ok = false;
-  std::string message;  // why not
+  std::string message;   // why not
+  bool unknown = false;  // could not be asked: counts neither for the replica nor against it
 };
 
 // What an earlier agent recorded of a run that goes on. Holds until the probes have decided for themselves.
@@ -78,6 +78,7 @@ class ProbeState {
     bool passed_once = false;
     bool passing = false;
     bool recalled = false;  // nothing decided yet: `passing` is what was recorded
+    bool unknown = false;   // the last one could not be asked
     bool failed = false;    // reached the failure threshold
     int failures = 0;       // in a row
     int successes = 0;      // in a row

@@ -1,28 +1,27 @@
 #include "satellite/health/prober.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "shared/base/files.h"
 #include "shared/base/status.h"
 
 namespace perigee::satellite {
 namespace {
 
-constexpr size_t kStatusLineBytes = 256;  // all that is read of an answer
+constexpr size_t kStatusLineBytes = 256;                        // all that is read of an answer
+constexpr absl::Duration kExecAnswerMargin = absl::Seconds(5);  // for the way through launcher and shim
 
 std::string Words(int error) {
   return std::string(ErrnoStatus(error, "connect").message());
@@ -55,8 +54,11 @@ absl::StatusOr<Fd> BeginConnect(const std::string& host, int port) {
 // A connection, and for http the request and the first line of the answer.
 class SocketAttempt final : public Attempt {
  public:
-  SocketAttempt(const ProbeTarget& target, Fd fd)
-      : fd_(std::move(fd)), tcp_(target.kind == ProbeTarget::Kind::kTcp) {
+  SocketAttempt(const Question& question, Fd fd)
+      : fd_(std::move(fd)),
+        tcp_(question.target.kind == ProbeTarget::Kind::kTcp),
+        timeout_(question.timeout) {
+    const ProbeTarget& target = question.target;
     const bool v6 = target.host.find(':') != std::string::npos;
     request_ = absl::StrCat("GET ", target.path, " HTTP/1.1\r\nHost: ", v6 ? "[" : "", target.host,
                             v6 ? "]" : "", ":", target.port,
@@ -79,6 +81,10 @@ class SocketAttempt final : public Attempt {
     if (tcp_) return ProbeResult{true, ""};
     if (auto failed = SendRequest()) return failed;
     return sent_ < request_.size() ? std::nullopt : ReadAnswer();
+  }
+  absl::Duration Patience() const override { return timeout_; }
+  ProbeResult TooLate() const override {
+    return {false, absl::StrCat("no answer within ", absl::FormatDuration(timeout_))};
   }
 
  private:
@@ -121,95 +127,104 @@ class SocketAttempt final : public Attempt {
 
   Fd fd_;
   const bool tcp_;
+  const absl::Duration timeout_;
   bool connected_ = false;
   std::string request_;
   size_t sent_ = 0;
   std::string answer_;
 };
 
-// A command in a process group of its own; the descriptor is its pidfd.
-class ExecAttempt final : public Attempt {
+// What a command in a replica came to; the runtime's thread and the prober's share it.
+class ExecAnswer {
  public:
-  ExecAttempt(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
-  ~ExecAttempt() override {
-    if (reaped_) return;
-    kill(-pid_, SIGKILL);
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+  ExecAnswer() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  const Fd& event() const { return event_; }
+  void Set(absl::StatusOr<ExecOutcome> outcome) {
+    absl::MutexLock lock(&mutex_);
+    outcome_ = std::move(outcome);
+    const uint64_t one = 1;
+    (void)!write(event_.get(), &one, sizeof(one));
   }
-
-  int fd() const override { return pidfd_.get(); }
-  short events() const override { return POLLIN; }
-
-  std::optional<ProbeResult> Advance() override {
-    int status = 0;
-    const pid_t done = waitpid(pid_, &status, WNOHANG);
-    if (done == 0 || (done < 0 && errno == EINTR)) return std::nullopt;
-    kill(-pid_, SIGKILL);  // what it has left behind
-    reaped_ = true;
-    if (done < 0) return ProbeResult{false, "the command could not be waited for"};
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return ProbeResult{true, ""};
-    return ProbeResult{false, WIFEXITED(status)
-                                  ? absl::StrCat("the command ended with code ", WEXITSTATUS(status))
-                                  : absl::StrCat("the command was ended by signal ", WTERMSIG(status))};
+  std::optional<absl::StatusOr<ExecOutcome>> Get() {
+    absl::MutexLock lock(&mutex_);
+    return outcome_;
   }
 
  private:
-  const pid_t pid_;
-  Fd pidfd_;
-  bool reaped_ = false;
+  const Fd event_;
+  absl::Mutex mutex_;
+  std::optional<absl::StatusOr<ExecOutcome>> outcome_ ABSL_GUARDED_BY(mutex_);
 };
 
-std::vector<char*> Pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
+ProbeResult Unknown(std::string why) {
+  return {false, std::move(why), /*unknown=*/true};
 }
 
-absl::StatusOr<std::unique_ptr<Attempt>> BeginExec(const ProbeTarget& target) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+ProbeResult Judge(const ExecOutcome& outcome, absl::Duration timeout) {
+  if (outcome.timed_out) return {false, absl::StrCat("no answer within ", absl::FormatDuration(timeout))};
+  const Exit& exit = outcome.exit;
+  if (exit.kind == Exit::Kind::kCode && exit.number == 0) return {true, ""};
+  if (exit.kind == Exit::Kind::kCode)
+    return {false, absl::StrCat("the command ended with code ", exit.number)};
+  if (exit.kind == Exit::Kind::kSignal)
+    return {false, absl::StrCat("the command was ended by signal ", exit.number)};
+  return {false, exit.error};
+}
+
+// Only what the command did is a verdict on the replica.
+ProbeResult Judge(const absl::StatusOr<ExecOutcome>& outcome, absl::Duration timeout) {
+  if (outcome.ok()) return Judge(*outcome, timeout);
+  if (absl::IsUnimplemented(outcome.status())) {
+    return Unknown(
+        "the command cannot be run: the replica was started by a release that could not run probes inside "
+        "it, or the "
+        "launcher is of one: restart the launcher, then the replica");
   }
-  if (!target.working_directory.empty()) {
-    posix_spawn_file_actions_addchdir_np(&actions, target.working_directory.c_str());
+  return Unknown(absl::StrCat("the command could not be run: ", outcome.status().message()));
+}
+
+// A command inside the replica; its shim ends it when its time has passed.
+class ExecAttempt final : public Attempt {
+ public:
+  ExecAttempt(std::shared_ptr<ExecAnswer> answer, absl::Duration timeout)
+      : answer_(std::move(answer)), timeout_(timeout) {}
+
+  int fd() const override { return answer_->event().get(); }
+  short events() const override { return POLLIN; }
+  std::optional<ProbeResult> Advance() override {
+    const auto outcome = answer_->Get();
+    return outcome ? std::optional(Judge(*outcome, timeout_)) : std::nullopt;
   }
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  pid_t pid = 0;
-  const int error = posix_spawnp(&pid, target.command[0].c_str(), &actions, &attributes,
-                                 Pointers(target.command).data(), Pointers(target.env).data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (error != 0) return ErrnoStatus(error, target.command[0]);
-  Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));  // glibc 2.36 declares it without C linkage
-  if (!pidfd.valid()) {
-    const int reason = errno;
-    ExecAttempt(pid, Fd());  // ends and reaps it
-    return ErrnoStatus(reason, "pidfd_open");
+  // Nobody has said how the command did, so this is no word about the replica.
+  absl::Duration Patience() const override { return timeout_ + kExecAnswerMargin; }
+  ProbeResult TooLate() const override {
+    return Unknown("the launcher did not tell in time how the command did: is it busy or stopped?");
   }
-  return std::make_unique<ExecAttempt>(pid, std::move(pidfd));
+
+ private:
+  const std::shared_ptr<ExecAnswer> answer_;
+  const absl::Duration timeout_;
+};
+
+absl::StatusOr<std::unique_ptr<Attempt>> BeginExec(const Question& question, Runtime& runtime) {
+  const auto answer = std::make_shared<ExecAnswer>();
+  if (!answer->event().valid()) return ErrnoStatus(errno, "eventfd");
+  const absl::Duration timeout = std::min(question.timeout, kLongestExec);
+  runtime.Exec(question.id, {question.target.command, question.target.env, timeout},
+               [answer](absl::StatusOr<ExecOutcome> outcome) { answer->Set(std::move(outcome)); });
+  return std::make_unique<ExecAttempt>(answer, timeout);
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Attempt>> BeginAttempt(const ProbeTarget& target) {
+absl::StatusOr<std::unique_ptr<Attempt>> BeginAttempt(const Question& question, Runtime* runtime) {
+  const ProbeTarget& target = question.target;
   if (target.kind == ProbeTarget::Kind::kExec) {
-    if (target.command.empty()) return absl::InvalidArgumentError("the probe has no command");
-    return BeginExec(target);
+    if (runtime == nullptr) return absl::UnimplementedError("the agent runs no commands in replicas");
+    return BeginExec(question, *runtime);
   }
   PERIGEE_ASSIGN_OR_RETURN(Fd fd, BeginConnect(target.host, target.port));
-  return std::make_unique<SocketAttempt>(target, std::move(fd));
+  return std::make_unique<SocketAttempt>(question, std::move(fd));
 }
 
 }  // namespace perigee::satellite

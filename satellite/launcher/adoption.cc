@@ -18,12 +18,24 @@ namespace {
 constexpr absl::Duration kEndTimeout = absl::Seconds(10);
 constexpr uint64_t kOomFileBytes = 4096;
 
+// What a file says, or that it says nothing. False for errors that may be gone at the next look.
+template <typename T>
+bool Definite(const absl::StatusOr<T>& read) {
+  return read.ok() || absl::IsNotFound(read.status()) || absl::IsInvalidArgument(read.status());
+}
+
 void Say(const std::string& id, std::string_view what) {
   std::fprintf(stderr, "perigee-launcher: replica %s: %.*s\n", id.c_str(), static_cast<int>(what.size()),
                what.data());
 }
 
 }  // namespace
+
+absl::Status Launcher::CannotTell(const std::string& id) {
+  return absl::UnavailableError(absl::StrCat("whether the shim of replica ", id,
+                                             " lives cannot be seen, so nothing of it is touched: is the "
+                                             "host out of descriptors or memory? Try again"));
+}
 
 absl::Status Launcher::AdoptAll() {
   // Not to see the replicas must not mean that there are none.
@@ -32,7 +44,7 @@ absl::Status Launcher::AdoptAll() {
   for (const std::string& name : all) {
     if (IsReplicaId(name)) AdoptOne(name);
   }
-  std::set<std::string> known;
+  std::set<std::string> known = unclear_;
   for (const auto& [id, replica] : replicas_) known.insert(id);
   cgroups_.Sweep(known);
   return absl::OkStatus();
@@ -42,7 +54,13 @@ void Launcher::AdoptOne(const std::string& id) {
   const ReplicaDirectory directory = DirectoryOf(id);
   auto footing = directory.ReadFooting();
   const auto state = directory.ReadState();
-  const bool lives = absl::IsUnavailable(directory.TakeLock().status());
+  const Liveness shim = directory.ShimByLock();
+  if (shim == Liveness::kUnknown || !Definite(footing) || !Definite(state)) {
+    if (unclear_.insert(id).second) Say(id, "cannot be looked at now; left alone until it can");
+    return;
+  }
+  const bool late = unclear_.erase(id) > 0;
+  const bool lives = shim == Liveness::kAlive;
   const bool of_this_boot = footing.ok() && footing->id == id && footing->boot_id == boot_id_;
   // Without a footing nothing else was made; with one of an earlier boot, or without a state, nothing is left of it.
   if (!lives && (!of_this_boot || !state.ok())) {
@@ -57,7 +75,17 @@ void Launcher::AdoptOne(const std::string& id) {
   }
   Replica& replica = Track(directory, *std::move(footing));
   Refresh(replica);
+  if (late) replica.told = false;
   Say(id, lives ? "adopted" : "its shim is gone");
+}
+
+void Launcher::AdoptUnclear() {
+  for (const std::string& id : std::set<std::string>(unclear_)) AdoptOne(id);
+}
+
+Liveness Launcher::ShimOf(const Replica& replica) {
+  if (replica.shim.valid()) return LivenessOf(replica.shim);
+  return replica.state.shim.pid > 0 ? LivenessOf(replica.state.shim) : replica.directory.ShimByLock();
 }
 
 // The state as it is now, and the shim's end if that has come unseen.
@@ -73,14 +101,17 @@ void Launcher::Refresh(Replica& replica) {
   if (!replica.shim.valid()) {
     if (auto handle = OpenProcess(replica.state.shim); handle.ok()) replica.shim = *std::move(handle);
   }
-  // Between its fork and its first state only the lock tells of a shim.
-  const bool lives = replica.state.shim.pid > 0 ? IsAlive(replica.state.shim)
-                                                : absl::IsUnavailable(replica.directory.TakeLock().status());
-  if (lives) return;
-  replica.shim = Fd();
-  if (replica.state.phase == Phase::kExited) return;
+  // What cannot be seen is looked for again: to be wrong here ends a healthy replica.
+  if (ShimOf(replica) != Liveness::kGone) return;
+  if (replica.state.phase == Phase::kExited) {
+    replica.shim = Fd();
+    return;
+  }
   // It may have ended after writing how its process did.
-  if (auto last = replica.directory.ReadState(); last.ok() && last->phase == Phase::kExited) {
+  auto last = replica.directory.ReadState();
+  if (!Definite(last)) return;
+  replica.shim = Fd();
+  if (last.ok() && last->phase == Phase::kExited) {
     replica.state = *std::move(last);
     replica.told = false;
     return;
@@ -108,21 +139,18 @@ void Launcher::Settle(Replica& replica) {
 
 absl::Status Launcher::EndShim(Replica& replica) {
   if (replica.state.shim.pid == 0) replica.state.shim = FindShim(replica.directory.path());
-  // Between its fork and its first state only the lock tells of a shim.
-  if (replica.state.shim.pid == 0 && absl::IsUnavailable(replica.directory.TakeLock().status())) {
+  const Liveness shim = ShimOf(replica);
+  if (shim == Liveness::kUnknown) return CannotTell(replica.footing.id);
+  if (shim == Liveness::kGone) return absl::OkStatus();
+  if (replica.state.shim.pid == 0) {
     return absl::UnavailableError("the replica's shim has only just been started: try again");
   }
-  if (!IsAlive(replica.state.shim)) return absl::OkStatus();
   const auto asked = replica.directory.Ask({{"op", control::kShutdown}, {"force", "1"}});
   if (asked.ok() && AwaitEnds({replica.state.shim}, kEndTimeout)) return absl::OkStatus();
   Say(replica.footing.id, "its shim does not end when asked: killed");
-  if (auto handle = OpenProcess(replica.state.shim); handle.ok()) {
-    KillAll({replica.state.shim});
-    if (!AwaitEnds({replica.state.shim}, kEndTimeout)) {
-      return absl::DeadlineExceededError("the replica's shim does not end although killed");
-    }
-  }
-  return absl::OkStatus();
+  KillAll({replica.state.shim});
+  if (AwaitEnds({replica.state.shim}, kEndTimeout)) return absl::OkStatus();
+  return absl::DeadlineExceededError("the replica's shim does not end although killed");
 }
 
 absl::Status Launcher::Discard(const ReplicaDirectory& directory, const Footing& footing) const {
@@ -152,6 +180,7 @@ std::vector<int> Launcher::WatchDescriptors() const {
 
 std::vector<Observed> Launcher::TakeChanges() {
   ReadWatches();
+  AdoptUnclear();
   std::vector<Observed> changes;
   for (auto& [id, replica] : replicas_) {
     Refresh(replica);

@@ -120,12 +120,7 @@ absl::StatusOr<Observed> Launcher::Start(const Run& run) {
         "replica ", run.id, " is there from another entry: remove it before it is started from this one"));
   }
   const ReplicaDirectory directory = DirectoryOf(run.id);
-  // A live shim that this launcher could not adopt: what it runs may be healthy, so nothing of it is cleared away.
-  if (absl::IsUnavailable(directory.TakeLock().status())) {
-    return absl::AlreadyExistsError(absl::StrCat("replica ", run.id,
-                                                 " has a live shim that was not adopted; look into ",
-                                                 directory.path(), " and end it by hand"));
-  }
+  PERIGEE_RETURN_IF_ERROR(CheckUnoccupied(run.id, directory));
   PERIGEE_ASSIGN_OR_RETURN(Footing footing, PlanFooting(run));
   absl::Status status = Establish(run, directory, footing);
   if (status.ok()) {
@@ -135,12 +130,29 @@ absl::StatusOr<Observed> Launcher::Start(const Run& run) {
       AwaitVerdict(replica);
       return ObservedOf(replica);
     }
-    if (replica.state.shim.pid > 0) (void)EndShim(replica);
+    // One that lives on keeps what it has, and is found as any other.
+    if (const absl::Status ended = EndShim(replica); !ended.ok()) return Annotate(status, ended.ToString());
     replicas_.erase(run.id);
   }
   // Nothing is kept of a start that failed on the way to a shim.
   const absl::Status discarded = Discard(directory, footing);
   return discarded.ok() ? status : Annotate(status, discarded.ToString());
+}
+
+// A shim that this launcher could not adopt, or cannot see: what it runs may be healthy, so nothing of it is cleared
+// away.
+absl::Status Launcher::CheckUnoccupied(const std::string& id, const ReplicaDirectory& directory) {
+  switch (unclear_.contains(id) ? Liveness::kUnknown : directory.ShimByLock()) {
+    case Liveness::kGone:
+      return absl::OkStatus();
+    case Liveness::kAlive:
+      return absl::AlreadyExistsError(absl::StrCat("replica ", id,
+                                                   " has a live shim that was not adopted; look into ",
+                                                   directory.path(), " and end it by hand"));
+    case Liveness::kUnknown:
+      break;
+  }
+  return CannotTell(id);
 }
 
 absl::Status Launcher::Establish(const Run& run, const ReplicaDirectory& directory, Footing& footing) {
@@ -185,7 +197,8 @@ absl::Status Launcher::Spawn(const Run& run, Replica& replica) {
   PERIGEE_FAILPOINT("launcher.start.before_spawn");
   const std::string directory = replica.directory.path();
   PERIGEE_ASSIGN_OR_RETURN(const ProcessIdentity shim,
-                           SpawnShim({config_.shim, directory, EncodeRecord(records.in_memory), lock.get()}));
+                           SpawnShim({config_.shim, directory, EncodeRecord(records.in_memory), lock.get(),
+                                      config_.shim_descriptors}));
   replica.state.shim = shim;
   PERIGEE_FAILPOINT("launcher.start.after_spawn");
   if (auto handle = OpenProcess(shim); handle.ok()) replica.shim = *std::move(handle);
@@ -225,6 +238,7 @@ absl::Status Launcher::Stop(const std::string& id) {
 
 std::vector<Observed> Launcher::Adopt() {
   ReadWatches();
+  AdoptUnclear();
   std::vector<Observed> all;
   for (auto& [id, replica] : replicas_) {
     Refresh(replica);
@@ -261,7 +275,7 @@ absl::Status Launcher::Limit(const std::string& id, const LimitChange& change) {
 
 absl::Status Launcher::Remove(const std::string& id, bool force) {
   const auto found = replicas_.find(id);
-  if (found == replicas_.end()) return absl::OkStatus();
+  if (found == replicas_.end()) return unclear_.contains(id) ? CannotTell(id) : absl::OkStatus();
   Replica& replica = found->second;
   Refresh(replica);
   if (replica.state.phase != Phase::kExited && !force) {
@@ -274,6 +288,18 @@ absl::Status Launcher::Remove(const std::string& id, bool force) {
   PERIGEE_RETURN_IF_ERROR(Discard(replica.directory, replica.footing));
   replicas_.erase(found);
   return absl::OkStatus();
+}
+
+absl::StatusOr<Fd> Launcher::BeginExec(const std::string& id, const ExecRequest& request) {
+  PERIGEE_RETURN_IF_ERROR(ValidateExec(request));
+  PERIGEE_ASSIGN_OR_RETURN(const Replica* replica, Find(id));
+  if (replica->state.phase == Phase::kExited) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("replica ", id, " has exited: there is nothing to run a command in"));
+  }
+  Record asked = EncodeExec(request);
+  asked["op"] = control::kExec;
+  return replica->directory.BeginAsking(asked, absl::ZeroDuration());
 }
 
 Observed Launcher::ObservedOf(const Replica& replica) {

@@ -4,12 +4,14 @@
 //
 // Invariants: what it makes is written down before it is made; whatever instant
 // it dies at, Open of its successor adopts what lives and clears away the rest;
-// it believes a process id only with boot id and start time; its own end touches
-// no replica. Not thread-safe: one thread, also because it forks.
+// it believes a process id only with boot id and start time; it ends nothing for dead
+// without proof (Liveness); its own end touches no replica. Not thread-safe: one thread, also because it forks.
 //
 //   PERIGEE_ASSIGN_OR_RETURN(auto launcher, Launcher::Open(config));
 //   PERIGEE_ASSIGN_OR_RETURN(Observed now, launcher->Start(run));
 #pragma once
+
+#include <sys/resource.h>
 
 #include <map>
 #include <memory>
@@ -37,7 +39,8 @@ class Launcher {
     int64_t agent_uid = -1;  // whose the log directories are
     int64_t agent_gid = -1;
     UidRange uids;
-    std::string cgroup_root;  // as Cgroups::Config::root
+    std::string cgroup_root;                 // as Cgroups::Config::root
+    std::optional<rlim_t> shim_descriptors;  // soft limit of shims and what they run; else the launcher's own
   };
 
   ~Launcher();  // takes away what is empty of its cgroups; touches no replica
@@ -50,6 +53,8 @@ class Launcher {
   std::vector<Observed> Adopt();
   absl::Status Limit(const std::string& id, const LimitChange& change);
   absl::Status Remove(const std::string& id, bool force);
+  // Has the shim run a command beside the replica's process. The connection on which it answers when that has ended.
+  absl::StatusOr<Fd> BeginExec(const std::string& id, const ExecRequest& request);
 
   // Descriptors that are readable when something may have changed; -1s are left out.
   std::vector<int> WatchDescriptors() const;
@@ -71,9 +76,11 @@ class Launcher {
   absl::Status TakeRuntimeDirectory();
   absl::Status AdoptAll();
   void AdoptOne(const std::string& id);
+  void AdoptUnclear();
   ReplicaDirectory DirectoryOf(const std::string& id) const;
   Replica& Track(const ReplicaDirectory& directory, Footing footing);
 
+  absl::Status CheckUnoccupied(const std::string& id, const ReplicaDirectory& directory);
   absl::StatusOr<Footing> PlanFooting(const Run& run);
   absl::Status Establish(const Run& run, const ReplicaDirectory& directory, Footing& footing);
   absl::Status MakeWorkdir(const std::string& path, const Footing& footing) const;
@@ -82,6 +89,8 @@ class Launcher {
   void AwaitVerdict(Replica& replica);
 
   void ReadWatches();
+  static absl::Status CannotTell(const std::string& id);
+  static Liveness ShimOf(const Replica& replica);
   void Refresh(Replica& replica);
   void Settle(Replica& replica);
   absl::Status EndShim(Replica& replica);
@@ -97,6 +106,7 @@ class Launcher {
   Fd inotify_;
   Cgroups cgroups_;
   std::map<std::string, Replica> replicas_;
+  std::set<std::string> unclear_;  // there, but whether it lives could not be seen yet
 };
 
 }  // namespace perigee::satellite

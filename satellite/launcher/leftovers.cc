@@ -34,7 +34,7 @@ std::vector<ProcessIdentity> LeftOf(const CgroupPlan& cgroups, const ProcessIden
     if (reused) return left;
     if (process.start_ticks >= child.start_ticks) left.push_back(std::move(process));
   }
-  std::erase_if(left, [](const ProcessIdentity& process) { return !IsAlive(process); });
+  std::erase_if(left, [](const ProcessIdentity& process) { return LivenessOf(process) == Liveness::kGone; });
   return left;
 }
 
@@ -44,7 +44,8 @@ bool AwaitEnds(const std::vector<ProcessIdentity>& processes, absl::Duration tim
   const auto begin = std::chrono::steady_clock::now();
   for (const ProcessIdentity& process : processes) {
     const auto handle = OpenProcess(process);
-    if (!handle.ok()) continue;
+    if (absl::IsNotFound(handle.status())) continue;
+    if (!handle.ok()) return false;
     while (true) {
       const absl::Duration rest = timeout - absl::FromChrono(std::chrono::steady_clock::now() - begin);
       pollfd wait{handle->get(), POLLIN, 0};

@@ -120,6 +120,17 @@ absl::StatusOr<Options> ParseOptions(std::vector<std::string> arguments) {
   return options;
 }
 
+// Each replica holds a descriptor or two here. Gives the limit before: programs that count on small numbers (select)
+// get that one back.
+std::optional<rlim_t> RaiseDescriptorLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::nullopt;
+  const rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return std::nullopt;
+  return before;
+}
+
 // SIGTERM and SIGINT as a descriptor; SIGPIPE comes as an error where it belongs.
 absl::StatusOr<Fd> StopSignals() {
   signal(SIGPIPE, SIG_IGN);
@@ -159,7 +170,7 @@ absl::Status ServeUntilStopped(const Options& options) {
 
 int main(int argc, char** argv) {
   using perigee::satellite::kUsage;
-  const auto options = perigee::satellite::ParseOptions({argv + 1, argv + argc});
+  auto options = perigee::satellite::ParseOptions({argv + 1, argv + argc});
   if (!options.ok()) {
     std::fprintf(stderr, "perigee-launcher: %s\n%s", std::string(options.status().message()).c_str(), kUsage);
     return 2;
@@ -170,6 +181,7 @@ int main(int argc, char** argv) {
   }
   const rlimit no_core{0, 0};  // secrets pass through here
   setrlimit(RLIMIT_CORE, &no_core);
+  options->launcher.shim_descriptors = perigee::satellite::RaiseDescriptorLimit();
   const absl::Status status =
       options->purge ? perigee::satellite::Purge(*options) : perigee::satellite::ServeUntilStopped(*options);
   if (status.ok()) return 0;

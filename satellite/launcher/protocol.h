@@ -1,10 +1,10 @@
-// The launcher's five verbs as Records over R/launcher.sock: start, signal,
-// adopt, limit, remove. Only the agent's user (--agent-uid) and root are heard.
+// The launcher's six verbs as Records over R/launcher.sock: start, signal,
+// adopt, limit, remove, exec. Only the agent's user (--agent-uid) and root are heard.
 // The launcher believes nothing that it is told: it validates every field again.
 //
 // A request holds verb=<name> and seq=<number>; its answer holds the same seq, and
 // ok/code/message as in satellite/shim/protocol.h. Requests of one connection are
-// answered in order. A packet with event=changed and no seq comes unasked when a
+// answered in order, but exec when its command has ended. A packet with event=changed and no seq comes unasked when a
 // replica's state has changed, and holds its Observed.
 //
 //   start   the fields of Run             → the fields of Observed. Equal id and entry_sha256 of a
@@ -15,6 +15,8 @@
 //   limit   id, [memory_bytes, cpu_millis, pids], [lease] → nothing. What is left out stays.
 //   remove  id, [force=1]                 → nothing, also when there is none. FAILED_PRECONDITION
 //                                           without force while it runs.
+//   exec    id, the fields of ExecRequest → the fields of ExecOutcome. NOT_FOUND; FAILED_PRECONDITION
+//                                           when exited; UNIMPLEMENTED when its shim is older than exec.
 //
 //   PERIGEE_ASSIGN_OR_RETURN(Observed now, DecodeObserved(answer));
 #pragma once
@@ -37,6 +39,7 @@ inline constexpr char kSignal[] = "signal";
 inline constexpr char kAdopt[] = "adopt";
 inline constexpr char kLimit[] = "limit";
 inline constexpr char kRemove[] = "remove";
+inline constexpr char kExec[] = "exec";
 }  // namespace verb
 
 // Isolation that a replica lacks on this host, as words in Observed::missing.

@@ -86,13 +86,25 @@ absl::StatusOr<Fd> ReplicaDirectory::TakeLock() const {
   return ErrnoStatus(errno, absl::StrCat("locking ", File(kLockFile)));
 }
 
-absl::StatusOr<Record> ReplicaDirectory::Ask(const Record& request) const {
+Liveness ReplicaDirectory::ShimByLock() const {
+  const absl::Status taken = TakeLock().status();
+  if (absl::IsUnavailable(taken)) return Liveness::kAlive;
+  // Where there is no directory there is no shim.
+  return taken.ok() || absl::IsNotFound(taken) ? Liveness::kGone : Liveness::kUnknown;
+}
+
+absl::StatusOr<Fd> ReplicaDirectory::BeginAsking(const Record& request, absl::Duration timeout) const {
   auto socket = ConnectUnix(File(kControlSocket));
   if (!socket.ok())
     return absl::UnavailableError(
         absl::StrCat("the replica's shim is not there: ", socket.status().message()));
-  PERIGEE_RETURN_IF_ERROR(SendPacket(socket->get(), EncodeRecord(request), kAnswerTimeout));
-  PERIGEE_ASSIGN_OR_RETURN(const std::string packet, ReceivePacket(socket->get(), kAnswerTimeout));
+  PERIGEE_RETURN_IF_ERROR(SendPacket(socket->get(), EncodeRecord(request), timeout));
+  return socket;
+}
+
+absl::StatusOr<Record> ReplicaDirectory::Ask(const Record& request) const {
+  PERIGEE_ASSIGN_OR_RETURN(const Fd socket, BeginAsking(request, kAnswerTimeout));
+  PERIGEE_ASSIGN_OR_RETURN(const std::string packet, ReceivePacket(socket.get(), kAnswerTimeout));
   PERIGEE_ASSIGN_OR_RETURN(Record answer, DecodeRecord(packet));
   PERIGEE_RETURN_IF_ERROR(StatusOfAnswer(answer));
   return answer;

@@ -40,6 +40,10 @@ class ReplicaDirectory {
   absl::StatusOr<State> ReadState() const;
   // An open description that holds the lock; UNAVAILABLE while a shim lives here.
   absl::StatusOr<Fd> TakeLock() const;
+  // What the lock tells of the shim. It knows of one also between its fork and its first state.
+  Liveness ShimByLock() const;
+  // A connection on which the shim was asked, for who does not wait for the answer.
+  absl::StatusOr<Fd> BeginAsking(const Record& request, absl::Duration timeout) const;
   // One request to the shim. UNAVAILABLE when it does not answer.
   absl::StatusOr<Record> Ask(const Record& request) const;
 

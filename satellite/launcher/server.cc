@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -10,12 +11,35 @@
 #include "satellite/shim/fields.h"
 #include "shared/base/status.h"
 #include "shared/base/unix_socket.h"
+#include "shared/base/wakeup.h"
 
 namespace perigee::satellite {
 namespace {
 
 constexpr size_t kMostConnections = 16;
+constexpr size_t kMostExecutions = 64;
 constexpr absl::Duration kSendTimeout = absl::Seconds(1);
+constexpr absl::Duration kShimMargin = absl::Seconds(3);  // a shim answers when the command's time has passed
+
+absl::Status CheckId(const std::string& id) {
+  return IsReplicaId(id) ? absl::OkStatus() : absl::InvalidArgumentError("id: 1 to 64 of a-z, 0-9 and -");
+}
+
+// What the shim answered, for the asker.
+Record OutcomeFrom(const Fd& shim, const std::string& seq) {
+  const auto packet = ReceivePacket(shim.get(), absl::ZeroDuration());
+  auto answer = packet.ok() ? DecodeRecord(*packet)
+                            : absl::StatusOr<Record>(absl::UnavailableError(
+                                  "the replica's shim gave no answer: it ended, or hangs"));
+  Record told;
+  if (answer.ok()) {
+    told = *std::move(answer);
+  } else {
+    PutStatus(answer.status(), told);
+  }
+  told["seq"] = seq;
+  return told;
+}
 
 absl::StatusOr<LimitChange> ChangeOf(const Record& request) {
   LimitChange change;
@@ -59,16 +83,20 @@ absl::Status LauncherServer::Listen() {
 absl::Status LauncherServer::Serve() {
   while (true) {
     std::vector<pollfd> waits = {{config_.stop, POLLIN, 0}, {listener_.get(), POLLIN, 0}};
-    for (const Fd& connection : connections_) waits.push_back({connection.get(), POLLIN, 0});
+    for (const Connection& connection : connections_) waits.push_back({connection->get(), POLLIN, 0});
+    const size_t executions = waits.size();
+    for (const Execution& execution : executions_) waits.push_back({execution.shim.get(), POLLIN, 0});
     const size_t watches = waits.size();
     for (const int descriptor : launcher_.WatchDescriptors()) waits.push_back({descriptor, POLLIN, 0});
-    if (poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return ErrnoStatus(errno, "waiting");
+    if (poll(waits.data(), waits.size(), PollTimeout(UntilFirstDeadline())) < 0 && errno != EINTR)
+      return ErrnoStatus(errno, "waiting");
     if (waits[0].revents != 0) return absl::OkStatus();
+    EndExecs(&waits[executions]);
     bool asked = false;
     for (size_t i = connections_.size(); i-- > 0;) {
       if (waits[2 + i].revents == 0) continue;
       asked = true;
-      if (Handle(connections_[i].get())) continue;
+      if (Handle(connections_[i])) continue;
       connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     bool changed = asked;
@@ -91,20 +119,64 @@ void LauncherServer::Accept() {
     return;
   }
   if (connections_.size() >= kMostConnections) connections_.erase(connections_.begin());
-  connections_.push_back(*std::move(connection));
+  connections_.push_back(std::make_shared<const Fd>(*std::move(connection)));
 }
 
-bool LauncherServer::Handle(int socket) {
-  const auto packet = ReceivePacket(socket, absl::ZeroDuration());
+bool LauncherServer::Handle(const Connection& connection) {
+  const auto packet = ReceivePacket(connection->get(), absl::ZeroDuration());
   if (!packet.ok()) return absl::IsDeadlineExceeded(packet.status());
   const auto request = DecodeRecord(*packet);
   Record answer;
-  if (request.ok()) {
+  if (request.ok() && TextField(*request, "verb") == verb::kExec) {
+    const absl::Status begun = BeginExec(*request, connection);
+    if (begun.ok()) return true;
+    PutStatus(begun, answer);
+    answer["seq"] = TextField(*request, "seq");
+  } else if (request.ok()) {
     answer = Answer(*request);
   } else {
     PutStatus(request.status(), answer);
   }
-  return SendPacket(socket, EncodeRecord(answer), kSendTimeout).ok();
+  return SendPacket(connection->get(), EncodeRecord(answer), kSendTimeout).ok();
+}
+
+absl::Status LauncherServer::BeginExec(const Record& request, const Connection& asker) {
+  const std::string id = TextField(request, "id");
+  PERIGEE_RETURN_IF_ERROR(CheckId(id));
+  if (executions_.size() >= kMostExecutions) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        kMostExecutions, " commands run in replicas already: ask again when one of them has ended"));
+  }
+  PERIGEE_ASSIGN_OR_RETURN(const ExecRequest asked, DecodeExec(request));
+  PERIGEE_ASSIGN_OR_RETURN(Fd shim, launcher_.BeginExec(id, asked));
+  const auto deadline =
+      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(asked.timeout + kShimMargin);
+  executions_.push_back({std::move(shim), TextField(request, "seq"), asker, deadline});
+  return absl::OkStatus();
+}
+
+void LauncherServer::EndExecs(const pollfd* waits) {
+  const auto now = std::chrono::steady_clock::now();
+  for (size_t i = executions_.size(); i-- > 0;) {
+    const Execution& execution = executions_[i];
+    const Connection asker = execution.asker.lock();
+    if (asker != nullptr && waits[i].revents == 0 && now < execution.deadline) continue;
+    // An asker that does not take it has a deadline of its own.
+    if (asker != nullptr) {
+      const Record answer = OutcomeFrom(execution.shim, execution.seq);
+      (void)SendPacket(asker->get(), EncodeRecord(answer), absl::ZeroDuration());
+    }
+    executions_.erase(executions_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+absl::Duration LauncherServer::UntilFirstDeadline() const {
+  absl::Duration first = absl::InfiniteDuration();
+  const auto now = std::chrono::steady_clock::now();
+  for (const Execution& execution : executions_) {
+    first = std::min(first, std::max(absl::FromChrono(execution.deadline - now), absl::ZeroDuration()));
+  }
+  return first;
 }
 
 Record LauncherServer::Answer(const Record& request) {
@@ -132,7 +204,7 @@ absl::Status LauncherServer::Carry(const Record& request, Record& answer) {
     PutList(answer, "replicas", replicas);
     return absl::OkStatus();
   }
-  if (!IsReplicaId(id)) return absl::InvalidArgumentError("id: 1 to 64 of a-z, 0-9 and -");
+  PERIGEE_RETURN_IF_ERROR(CheckId(id));
   if (name == verb::kSignal) return CarrySignal(launcher_, id, request);
   if (name == verb::kRemove) return launcher_.Remove(id, FlagField(request, "force"));
   if (name == verb::kLimit) {
@@ -147,8 +219,8 @@ void LauncherServer::TellChanges() {
     Record event = EncodeObserved(observed);
     event["event"] = "changed";
     const std::string packet = EncodeRecord(event);
-    std::erase_if(connections_, [&](const Fd& connection) {
-      return !SendPacket(connection.get(), packet, absl::ZeroDuration()).ok();
+    std::erase_if(connections_, [&](const Connection& connection) {
+      return !SendPacket(connection->get(), packet, absl::ZeroDuration()).ok();
     });
   }
 }

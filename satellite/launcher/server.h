@@ -1,7 +1,13 @@
 // The launcher's socket: R/launcher.sock, SOCK_SEQPACKET, Records (protocol.h).
-// One thread, one loop; a peer that does not read what it asked for is cut off.
+// One thread, one loop, which waits for no command that runs in a replica; a peer that does not read what it asked
+// for is cut off.
 #pragma once
 
+#include <poll.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,16 +30,31 @@ class LauncherServer {
   absl::Status Serve();
 
  private:
+  // A peer of the socket; held by the server alone, so that a weak one tells when it is cut off.
+  using Connection = std::shared_ptr<const Fd>;
+  // A command that runs in a replica.
+  struct Execution {
+    Fd shim;  // brings its outcome
+    std::string seq;
+    std::weak_ptr<const Fd> asker;
+    std::chrono::steady_clock::time_point deadline;
+  };
+
   void Accept();
-  bool Handle(int socket);  // false: close it
+  bool Handle(const Connection& connection);  // false: close it
   Record Answer(const Record& request);
   absl::Status Carry(const Record& request, Record& answer);
+  absl::Status BeginExec(const Record& request, const Connection& asker);
+  // `waits`: as polled, one of each execution.
+  void EndExecs(const pollfd* waits);
+  absl::Duration UntilFirstDeadline() const;
   void TellChanges();
 
   const Config config_;
   Launcher& launcher_;
   Fd listener_;
-  std::vector<Fd> connections_;
+  std::vector<Connection> connections_;
+  std::vector<Execution> executions_;
 };
 
 }  // namespace perigee::satellite

@@ -47,6 +47,10 @@ absl::StatusOr<Fd> InMemory(const std::string& bytes) {
   // Standard error stays until the shim has begun, for what it says when it cannot.
   dup2(lock, kLockDescriptor);
   syscall(SYS_close_range, kLockDescriptor + 1, ~0U, 0);
+  if (rlimit limit; start.descriptors && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = *start.descriptors;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -98,7 +102,7 @@ absl::StatusOr<ProcessIdentity> SpawnShim(const ShimStart& start) {
   if (got != sizeof shim || shim <= 0)
     return absl::UnavailableError("the host has no room for another process");
   auto identity = IdentityOf(shim);
-  if (identity.ok()) return identity;
+  if (!absl::IsNotFound(identity.status())) return identity;
   return absl::UnavailableError(
       "the shim ended as soon as it was started: see the launcher's standard error");
 }

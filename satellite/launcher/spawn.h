@@ -2,6 +2,9 @@
 // session of its own, with no pipe of ours.
 #pragma once
 
+#include <sys/resource.h>
+
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,9 +14,10 @@ namespace perigee::satellite {
 
 struct ShimStart {
   std::string program;
-  std::string directory;     // the replica's
-  std::string private_half;  // a Record's bytes, handed over in memory
-  int lock = -1;             // holds the directory's lock; the shim's from then on
+  std::string directory;              // the replica's
+  std::string private_half;           // a Record's bytes, handed over in memory
+  int lock = -1;                      // holds the directory's lock; the shim's from then on
+  std::optional<rlim_t> descriptors;  // its soft limit of open files; else ours
 };
 
 // The shim's identity; whether it gets anywhere is seen in its state.

@@ -157,6 +157,39 @@ absl::Status FakeRuntime::Remove(const std::string& id, RemoveMode mode) {
   return absl::OkStatus();
 }
 
+void FakeRuntime::Exec(const std::string& id, const ExecRequest& request, ExecDone done) {
+  done(OutcomeOf(id, request));
+}
+
+absl::StatusOr<ExecOutcome> FakeRuntime::OutcomeOf(const std::string& id, const ExecRequest& request) {
+  absl::MutexLock lock(&mutex_);
+  PERIGEE_RETURN_IF_ERROR(ValidateExec(request));
+  PERIGEE_RETURN_IF_ERROR(Running(id).status());
+  execs_[id].push_back(request);
+  const auto answer = exec_answers_.find(request.command);
+  if (answer != exec_answers_.end()) return answer->second;
+  const auto failing = failing_programs_.find(request.command[0]);
+  if (failing == failing_programs_.end()) return ExecOutcome();
+  return ExecOutcome{{Exit::Kind::kNotStarted, failing->second, "program not found: " + request.command[0]}};
+}
+
+void FakeRuntime::AnswerExec(std::vector<std::string> command, absl::StatusOr<ExecOutcome> outcome) {
+  absl::MutexLock lock(&mutex_);
+  exec_answers_.insert_or_assign(std::move(command), std::move(outcome));
+}
+
+ExecRequest FakeRuntime::LastExec(const std::string& id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = execs_.find(id);
+  return found == execs_.end() ? ExecRequest() : found->second.back();
+}
+
+int FakeRuntime::execs(const std::string& id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = execs_.find(id);
+  return found == execs_.end() ? 0 : static_cast<int>(found->second.size());
+}
+
 void FakeRuntime::Exits(const std::string& id, Exit exit) {
   Observed now;
   {

@@ -33,6 +33,7 @@ class FakeRuntime final : public Runtime {
   absl::StatusOr<std::vector<Observed>> Adopt() override;
   absl::Status Limit(const std::string& id, const LimitChange& change) override;
   absl::Status Remove(const std::string& id, RemoveMode mode) override;
+  void Exec(const std::string& id, const ExecRequest& request, ExecDone done) override;
 
   // What happens to replicas.
   void Exits(const std::string& id, Exit exit);  // by itself
@@ -45,12 +46,16 @@ class FakeRuntime final : public Runtime {
   // How it behaves from now on.
   void IgnoreStop(const std::string& id);                   // only SIGKILL ends it
   void FailToStart(const std::string& program, int error);  // command[0] cannot be run
-  void SetMissing(std::vector<std::string> missing);        // isolation that starts lack
-  void SetUnavailable(bool unavailable);                    // as without a launcher
+  // What becomes of this command; others end with code 0.
+  void AnswerExec(std::vector<std::string> command, absl::StatusOr<ExecOutcome> outcome);
+  void SetMissing(std::vector<std::string> missing);  // isolation that starts lack
+  void SetUnavailable(bool unavailable);              // as without a launcher
 
   // What was asked.
   int starts(const std::string& id) const;  // processes started, ever
   StartRequest LastRequest(const std::string& id) const;
+  int execs(const std::string& id) const;  // commands run in it, ever
+  ExecRequest LastExec(const std::string& id) const;
   std::vector<std::string> calls() const;  // "start a", "signal a 15", "stop a", "limit a", "remove a"
 
  private:
@@ -61,6 +66,7 @@ class FakeRuntime final : public Runtime {
   };
 
   absl::StatusOr<Observed> Begin(const StartRequest& request);
+  absl::StatusOr<ExecOutcome> OutcomeOf(const std::string& id, const ExecRequest& request);
   absl::Status Available() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Replica*> Running(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(Replica& replica, Exit exit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -74,6 +80,8 @@ class FakeRuntime final : public Runtime {
   std::map<std::string, StartRequest> requests_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> ignoring_stop_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> failing_programs_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::vector<std::string>, absl::StatusOr<ExecOutcome>> exec_answers_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::vector<ExecRequest>> execs_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> missing_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> calls_ ABSL_GUARDED_BY(mutex_);
   bool unavailable_ ABSL_GUARDED_BY(mutex_) = false;

@@ -2,7 +2,9 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "absl/base/call_once.h"
@@ -92,11 +94,40 @@ class ProcessRuntime final : public Runtime {
     return Call(verb::kRemove, std::move(request)).status();
   }
 
+  void Exec(const std::string& id, const ExecRequest& request, ExecDone done) override {
+    if (const absl::Status valid = ValidateExec(request); !valid.ok()) return done(valid);
+    Begin();
+    ForgetLate();
+    Connection connection;
+    std::string seq;
+    {
+      absl::MutexLock lock(&mutex_);
+      connection = connection_;
+      seq = std::to_string(++last_seq_);
+      const auto deadline = std::chrono::steady_clock::now() +
+                            absl::ToChronoNanoseconds(request.timeout + options_.call_timeout);
+      if (connection != nullptr) later_[seq] = {done, deadline};
+    }
+    if (connection == nullptr) return done(NoLauncher("not connected"));
+    Record record = EncodeExec(request);
+    record["verb"] = verb::kExec;
+    record["id"] = id;
+    record["seq"] = seq;
+    const absl::Status sent = SendPacket(connection->get(), EncodeRecord(record), absl::ZeroDuration());
+    if (sent.ok() || !TakeLater(seq)) return;
+    done(NoLauncher(std::string(sent.message())));
+  }
+
  private:
   // A call that waits for its answer; shared with the thread that brings it.
   struct Pending {
     Wakeup done;
     absl::StatusOr<Record> answer = absl::UnavailableError("no answer yet");
+  };
+  // One for whose answer nobody waits. Whoever takes it out of later_ ends it.
+  struct Later {
+    ExecDone done;
+    std::chrono::steady_clock::time_point deadline;
   };
   // A connection lives as long as somebody uses its descriptor.
   using Connection = std::shared_ptr<const Fd>;
@@ -104,6 +135,38 @@ class ProcessRuntime final : public Runtime {
   // Not before there can be a listener: it must hear of the first connection.
   void Begin() {
     absl::call_once(begun_, [this] { thread_ = std::thread([this] { ReadLoop(); }); });
+  }
+
+  void ForgetLate() {
+    std::vector<Later> late;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto now = std::chrono::steady_clock::now();
+      for (auto it = later_.begin(); it != later_.end();) {
+        if (it->second.deadline > now) {
+          ++it;
+          continue;
+        }
+        late.push_back(std::move(it->second));
+        it = later_.erase(it);
+      }
+    }
+    for (const Later& call : late) call.done(NoLauncher("no answer in time"));
+  }
+
+  // Nothing when it has been ended already.
+  std::optional<Later> TakeLater(const std::string& seq) {
+    absl::MutexLock lock(&mutex_);
+    const auto found = later_.find(seq);
+    if (found == later_.end()) return std::nullopt;
+    Later later = std::move(found->second);
+    later_.erase(found);
+    return later;
+  }
+
+  static absl::StatusOr<ExecOutcome> OutcomeOf(const Record& answer) {
+    PERIGEE_RETURN_IF_ERROR(StatusOfAnswer(answer));
+    return DecodeOutcome(answer);
   }
 
   absl::StatusOr<Record> Call(const std::string& verb, Record request) {
@@ -173,6 +236,9 @@ class ProcessRuntime final : public Runtime {
       });
       return;
     }
+    if (const std::optional<Later> later = TakeLater(TextField(record, "seq"))) {
+      return later->done(OutcomeOf(record));
+    }
     std::shared_ptr<Pending> pending;
     {
       absl::MutexLock lock(&mutex_);
@@ -198,10 +264,13 @@ class ProcessRuntime final : public Runtime {
 
   void FailPending() {
     std::map<std::string, std::shared_ptr<Pending>> failed;
+    std::map<std::string, Later> failed_later;
     {
       absl::MutexLock lock(&mutex_);
       failed.swap(pending_);
+      failed_later.swap(later_);
     }
+    for (const auto& [seq, later] : failed_later) later.done(NoLauncher("it went away before it answered"));
     for (const auto& [seq, pending] : failed) {
       pending->answer = NoLauncher("it went away before it answered");
       pending->done.Notify();
@@ -220,6 +289,7 @@ class ProcessRuntime final : public Runtime {
   Connection connection_ ABSL_GUARDED_BY(mutex_);
   int64_t last_seq_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::shared_ptr<Pending>> pending_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Later> later_ ABSL_GUARDED_BY(mutex_);
   absl::Mutex listener_mutex_;
   Listener listener_ ABSL_GUARDED_BY(listener_mutex_);
   absl::once_flag begun_;

@@ -4,7 +4,7 @@
 //
 // Invariants: a runtime restarts nothing and removes nothing by itself; a start is
 // idempotent by (id, entry_sha256); what runs outlives this object, the agent and
-// the launcher, and Adopt finds it again. Thread-safe; calls may block for seconds.
+// the launcher, and Adopt finds it again. Thread-safe; calls but Exec may block for seconds.
 //
 //   runtime->Listen({.changed = [&](const Observed& o) { executor.Post(...); }, .resync = ...});
 //   PERIGEE_ASSIGN_OR_RETURN(Observed now, runtime->Start(run));
@@ -58,6 +58,14 @@ class Runtime {
   virtual absl::Status Limit(const std::string& id, const LimitChange& change) = 0;
   // Forgets an exited replica and ends what it left behind; kForce: kills it first. OK when there is none.
   virtual absl::Status Remove(const std::string& id, RemoveMode mode) = 0;
+  // A command beside the replica's process, confined as it is (ExecRequest). `done` is called once: inside this call
+  // or later on a thread of the runtime, so it must not block or call the runtime. It may come late: who cannot wait
+  // has a deadline of its own. NOT_FOUND, FAILED_PRECONDITION (exited), INVALID_ARGUMENT, RESOURCE_EXHAUSTED (too many
+  // at once), UNIMPLEMENTED (the runtime cannot, or its shim or the launcher is of a release before this). Does not block.
+  using ExecDone = std::function<void(absl::StatusOr<ExecOutcome>)>;
+  virtual void Exec(const std::string& /*id*/, const ExecRequest& /*request*/, ExecDone done) {
+    done(absl::UnimplementedError("this runtime runs no commands beside a replica's process"));
+  }
   absl::Status Remove(const std::string& id) { return Remove(id, RemoveMode::kWhenGone); }
 };
 

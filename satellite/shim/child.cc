@@ -123,13 +123,36 @@ void ResetSignals() {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-absl::Status Prepare(const Spec& spec, const std::string& directory) {
+// Of a run, as descriptors; -1: it has the shim's own.
+struct Namespaces {
+  int user = -1;
+  int mount = -1;
+  pid_t shim = 0;  // who asks
+};
+
+absl::Status JoinNamespaces(const Namespaces& run) {
+  if (run.user >= 0 && setns(run.user, CLONE_NEWUSER) != 0)
+    return ErrnoStatus(errno, "entering the replica's user namespace");
+  if (run.mount >= 0 && setns(run.mount, CLONE_NEWNS) != 0)
+    return ErrnoStatus(errno, "entering the replica's mount namespace");
+  return absl::OkStatus();
+}
+
+// After the last change of user, which would undo it.
+absl::Status DieWith(pid_t shim) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return getppid() == shim ? absl::OkStatus() : absl::CancelledError("the shim has ended");
+}
+
+// `joined`: the namespaces to enter; null: new ones are made.
+absl::Status Prepare(const Spec& spec, const std::string& directory, const Namespaces* joined) {
   if (setsid() < 0) return ErrnoStatus(errno, "making a session");
   PERIGEE_RETURN_IF_ERROR(JoinCgroups(spec.confinement.cgroups));
   // The shim lowers its own where it may; the run is as mortal as any process.
   (void)WriteTo("/proc/self/oom_score_adj", "0");
-  PERIGEE_RETURN_IF_ERROR(EnterMountNamespace(spec, directory));
+  PERIGEE_RETURN_IF_ERROR(joined ? JoinNamespaces(*joined) : EnterMountNamespace(spec, directory));
   PERIGEE_RETURN_IF_ERROR(DropPrivileges(spec.confinement));
+  if (joined) PERIGEE_RETURN_IF_ERROR(DieWith(joined->shim));
   const rlimit no_core{0, 0};  // it would hold the run's secrets
   setrlimit(RLIMIT_CORE, &no_core);
   umask(022);
@@ -213,18 +236,37 @@ struct Ends {
   Pipe out, err, go, verdict;
 };
 
-// Descriptors 0, 1, 2 and the verdict; nothing else.
-void ArrangeDescriptors(const Ends& ends) {
-  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  // First out of the way of the numbers that they shall get.
-  const int verdict = fcntl(ends.verdict.write.get(), F_DUPFD_CLOEXEC, 16);
-  const int out = fcntl(ends.out.write.get(), F_DUPFD_CLOEXEC, 16);
-  const int err = fcntl(ends.err.write.get(), F_DUPFD_CLOEXEC, 16);
+// Out of the way of the numbers that descriptors shall get.
+int Raise(int descriptor) {
+  return descriptor >= 0 ? fcntl(descriptor, F_DUPFD_CLOEXEC, 16) : -1;
+}
+
+// Descriptors 0, 1, 2, the verdict and the namespaces; nothing else. Output without a pipe is dropped.
+void ArrangeDescriptors(const Ends& ends, Namespaces& joined) {
+  const int null = Raise(open("/dev/null", O_RDWR | O_CLOEXEC));
+  const int verdict = Raise(ends.verdict.write.get());
+  const int out = ends.out.write.valid() ? Raise(ends.out.write.get()) : null;
+  const int err = ends.err.write.valid() ? Raise(ends.err.write.get()) : null;
+  for (int* const space : {&joined.user, &joined.mount}) *space = Raise(*space);
   dup2(null >= 0 ? null : out, STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
   dup3(verdict, kVerdictDescriptor, O_CLOEXEC);
-  syscall(SYS_close_range, kVerdictDescriptor + 1, ~0U, 0);
+  int next = kVerdictDescriptor + 1;
+  for (int* const space : {&joined.user, &joined.mount}) {
+    if (*space >= 0) *space = dup3(*space, next++, O_CLOEXEC);
+  }
+  syscall(SYS_close_range, next, ~0U, 0);
+}
+
+[[noreturn]] void Become(const Spec& spec, const std::string& directory, const Namespaces* joined) {
+  errno = 0;
+  const absl::Status prepared = Prepare(spec, directory, joined);
+  if (!prepared.ok())
+    Report(CodeToErrno(prepared), std::string_view(prepared.message().data(), prepared.message().size()));
+  std::string why;
+  const int error = Exec(spec.run, why);
+  Report(error, why);
 }
 
 [[noreturn]] void RunChild(const Spec& spec, const std::string& directory, const Ends& ends) {
@@ -233,14 +275,44 @@ void ArrangeDescriptors(const Ends& ends) {
   while ((got = read(ends.go.read.get(), &go, 1)) < 0 && errno == EINTR) {
   }
   if (got != 1) _exit(127);  // the shim died before it wrote down who we are
-  ArrangeDescriptors(ends);
-  errno = 0;
-  const absl::Status prepared = Prepare(spec, directory);
-  if (!prepared.ok())
-    Report(CodeToErrno(prepared), std::string_view(prepared.message().data(), prepared.message().size()));
-  std::string why;
-  const int error = Exec(spec.run, why);
-  Report(error, why);
+  Namespaces none;
+  ArrangeDescriptors(ends, none);
+  Become(spec, directory, nullptr);
+}
+
+// Invalid: the process has ours.
+absl::StatusOr<Fd> NamespaceOf(pid_t pid, const char* name) {
+  Fd theirs(open(absl::StrCat("/proc/", pid, "/ns/", name).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!theirs.valid() && (errno == ENOENT || errno == ESRCH)) {
+    return absl::FailedPreconditionError("the replica has just exited");
+  }
+  struct stat found;
+  struct stat ours;
+  if (!theirs.valid() || fstat(theirs.get(), &found) != 0 ||
+      stat(absl::StrCat("/proc/self/ns/", name).c_str(), &ours) != 0) {
+    return ErrnoStatus(errno, "looking at the replica's namespaces");
+  }
+  return found.st_dev == ours.st_dev && found.st_ino == ours.st_ino ? Fd() : std::move(theirs);
+}
+
+std::optional<Exit> DecodeVerdict(const std::string& verdict) {
+  if (verdict.size() < sizeof(int)) return std::nullopt;
+  Exit exit{Exit::Kind::kNotStarted};
+  std::memcpy(&exit.number, verdict.data(), sizeof exit.number);
+  exit.error = verdict.substr(sizeof exit.number);
+  return exit;
+}
+
+// Until its end, or until nothing is in it now.
+std::string ReadPipe(const Fd& pipe) {
+  std::string content;
+  char buffer[PIPE_BUF];
+  while (true) {
+    const ssize_t got = read(pipe.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return content;
+    content.append(buffer, static_cast<size_t>(got));
+  }
 }
 
 }  // namespace
@@ -271,20 +343,35 @@ absl::StatusOr<Child> ForkChild(const Spec& spec, const std::string& directory) 
 std::optional<Exit> LetExec(Child& child) {
   (void)!write(child.go.get(), "g", 1);
   child.go = Fd();
-  std::string verdict;
-  char buffer[PIPE_BUF];
-  while (true) {
-    const ssize_t got = read(child.verdict.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    verdict.append(buffer, static_cast<size_t>(got));
-  }
+  const std::string verdict = ReadPipe(child.verdict);
   child.verdict = Fd();
-  if (verdict.size() < sizeof(int)) return std::nullopt;
-  Exit exit{Exit::Kind::kNotStarted};
-  std::memcpy(&exit.number, verdict.data(), sizeof exit.number);
-  exit.error = verdict.substr(sizeof exit.number);
-  return exit;
+  return DecodeVerdict(verdict);
+}
+
+absl::StatusOr<Companion> ForkCompanion(const Spec& spec, const std::string& directory,
+                                        const ExecRequest& request, pid_t run) {
+  PERIGEE_ASSIGN_OR_RETURN(const Fd user, NamespaceOf(run, "user"));
+  PERIGEE_ASSIGN_OR_RETURN(const Fd mount, NamespaceOf(run, "mnt"));
+  Namespaces joined{user.get(), mount.get(), getpid()};
+  Spec beside = spec;
+  beside.run.command = request.command;
+  beside.run.env = request.env;
+  Ends ends;
+  PERIGEE_ASSIGN_OR_RETURN(ends.verdict, MakePipe());
+  Companion companion;
+  companion.pid = fork();
+  if (companion.pid < 0) return ErrnoStatus(errno, "making a process");
+  if (companion.pid == 0) {
+    ArrangeDescriptors(ends, joined);
+    Become(beside, directory, &joined);
+  }
+  companion.verdict = std::move(ends.verdict.read);
+  fcntl(companion.verdict.get(), F_SETFL, O_NONBLOCK);
+  return companion;
+}
+
+std::optional<Exit> WhyNotRun(const Companion& companion) {
+  return DecodeVerdict(ReadPipe(companion.verdict));
 }
 
 }  // namespace perigee::satellite

@@ -128,6 +128,12 @@ absl::StatusOr<absl::Time> TimeField(const Record& record, const std::string& na
   return absl::FromUnixNanos(nanoseconds);
 }
 
+void PutExit(Record& record, const Exit& exit) {
+  record["exit_kind"] = NameIn(kExitKinds, exit.kind);
+  PutNumber(record, "exit_number", exit.number);
+  record["exit_error"] = exit.error;
+}
+
 absl::StatusOr<Exit> DecodeExit(const Record& record) {
   Exit exit;
   PERIGEE_ASSIGN_OR_RETURN(exit.kind, ValueIn(kExitKinds, "exit_kind", TextField(record, "exit_kind")));
@@ -220,11 +226,7 @@ Record EncodeState(const State& state) {
   PutIdentity(record, "shim", state.shim);
   PutIdentity(record, "child", state.child);
   record["phase"] = PhaseName(state.phase);
-  if (state.exit) {
-    record["exit_kind"] = NameIn(kExitKinds, state.exit->kind);
-    PutNumber(record, "exit_number", state.exit->number);
-    record["exit_error"] = state.exit->error;
-  }
+  if (state.exit) PutExit(record, *state.exit);
   PutNumber(record, "started_at", absl::ToUnixNanos(state.started_at));
   PutNumber(record, "exited_at", absl::ToUnixNanos(state.exited_at));
   PutNumber(record, "oom", state.oom ? 1 : 0);
@@ -250,6 +252,37 @@ absl::StatusOr<State> DecodeState(const Record& record) {
   PERIGEE_ASSIGN_OR_RETURN(const int64_t dropped, NumberField(record, "log_dropped", 0));
   state.log_dropped = static_cast<uint64_t>(dropped);
   return state;
+}
+
+Record EncodeExec(const ExecRequest& request) {
+  Record record;
+  PutList(record, "command", request.command);
+  PutList(record, kEnv, request.env);
+  PutNumber(record, "timeout_ms", absl::ToInt64Milliseconds(request.timeout));
+  return record;
+}
+
+absl::StatusOr<ExecRequest> DecodeExec(const Record& record) {
+  ExecRequest request;
+  PERIGEE_ASSIGN_OR_RETURN(request.command, ListField(record, "command"));
+  PERIGEE_ASSIGN_OR_RETURN(request.env, ListField(record, kEnv));
+  PERIGEE_ASSIGN_OR_RETURN(const int64_t timeout, NumberField(record, "timeout_ms", 0));
+  request.timeout = absl::Milliseconds(timeout);
+  return request;
+}
+
+Record EncodeOutcome(const ExecOutcome& outcome) {
+  Record record;
+  PutExit(record, outcome.exit);
+  PutNumber(record, "timed_out", outcome.timed_out ? 1 : 0);
+  return record;
+}
+
+absl::StatusOr<ExecOutcome> DecodeOutcome(const Record& record) {
+  ExecOutcome outcome;
+  PERIGEE_ASSIGN_OR_RETURN(outcome.exit, DecodeExit(record));
+  outcome.timed_out = FlagField(record, "timed_out");
+  return outcome;
 }
 
 void PutStatus(const absl::Status& status, Record& answer) {

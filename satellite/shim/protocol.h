@@ -160,20 +160,44 @@ struct State {
 Record EncodeState(const State& state);
 absl::StatusOr<State> DecodeState(const Record& record);
 
+// A command to run beside the process, in its mount namespace, cgroups and working directory, as its user and with
+// its limits. Its output is dropped.
+struct ExecRequest {
+  std::vector<std::string> command;  // command: list, as of Run
+  std::vector<std::string> env;      // env: list, all that it gets besides PERIGEE_REPLICA
+  absl::Duration timeout;            // timeout_ms: then SIGKILL to its process group
+  bool operator==(const ExecRequest&) const = default;
+};
+inline constexpr absl::Duration kLongestExec = absl::Hours(1);
+inline constexpr size_t kExecsAtOnce = 4;  // in one replica
+struct ExecOutcome {
+  Exit exit;               // exit_kind (code, signal, not-started), exit_number, exit_error
+  bool timed_out = false;  // timed_out: 1 when it was killed for its timeout
+  bool operator==(const ExecOutcome&) const = default;
+};
+Record EncodeExec(const ExecRequest& request);
+absl::StatusOr<ExecRequest> DecodeExec(const Record& record);
+absl::Status ValidateExec(const ExecRequest& request);
+Record EncodeOutcome(const ExecOutcome& outcome);
+absl::StatusOr<ExecOutcome> DecodeOutcome(const Record& record);
+
 // Control: one Record asks, one Record answers. Only root and the shim's own user are heard.
 //   op=status                            the state
 //   op=signal, signal=N                  to the process; SIGKILL to all that it left as well
 //   op=stop                              the stop signal now, SIGKILL to all after the grace
 //   op=lease, lease=none|N               a new lease, which takes the place of the old
+//   op=exec, command, env, timeout_ms    runs a command beside the process, answers when it has ended, and
+//                                        closes; kExecsAtOnce at a time, else RESOURCE_EXHAUSTED
 //   op=shutdown [, force=1]              kills what is left and ends the shim; without force only
 //                                        when the process has exited
-// Answers: ok=1 and the fields of State; or ok=0, code=<gRPC's number>, message=<text>.
-// signal, stop and lease of an exited run and lease of an expired one: FAILED_PRECONDITION.
+// Answers: ok=1 and the fields of State (exec: of ExecOutcome); or ok=0, code=<gRPC's number>, message=<text>.
+// signal, stop, lease and exec of an exited run and lease of an expired one: FAILED_PRECONDITION.
 namespace control {
 inline constexpr char kStatus[] = "status";
 inline constexpr char kSignal[] = "signal";
 inline constexpr char kStop[] = "stop";
 inline constexpr char kLease[] = "lease";
+inline constexpr char kExec[] = "exec";
 inline constexpr char kShutdown[] = "shutdown";
 }  // namespace control
 

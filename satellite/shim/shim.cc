@@ -16,6 +16,7 @@
 #include <cerrno>
 
 #include "satellite/shim/descendants.h"
+#include "satellite/shim/fields.h"
 #include "satellite/shim/oom_file.h"
 #include "shared/base/clock.h"
 #include "shared/base/failpoint.h"
@@ -145,13 +146,18 @@ void Shim::OnChildren() {
   while (read(signals_.get(), information, sizeof information) > 0) {
   }
   while (true) {
-    int status = 0;
-    const pid_t pid = waitpid(-1, &status, WNOHANG);
-    if (pid < 0 && errno == ECHILD) {
+    // Not reaped yet, so that its number is still its own.
+    siginfo_t next{};
+    if (waitid(P_ALL, 0, &next, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD) {
       childless_ = true;
       kill_at_.reset();
     }
+    const pid_t pid = next.si_pid;
     if (pid <= 0) break;
+    KillGroupOfExec(pid);
+    int status = 0;
+    waitpid(pid, &status, WNOHANG);
+    if (EndExec(pid, status)) continue;
     if (pid != state_.child.pid || state_.phase == Phase::kExited) continue;
     EndRun(WIFSIGNALED(status) ? Exit{Exit::Kind::kSignal, WTERMSIG(status)}
                                : Exit{Exit::Kind::kCode, WEXITSTATUS(status)});
@@ -192,6 +198,7 @@ void Shim::OnTime() {
     if (state_unsaved_) SaveState();
     if (killing_ && !childless_) KillEverything();
   }
+  EndLateExecs(now);
   if (kill_at_ && *kill_at_ <= now) {
     kill_at_.reset();
     KillEverything();
@@ -222,7 +229,14 @@ void Shim::OnRequest(size_t index) {
   if (packet.ok()) {
     const auto request = DecodeRecord(*packet);
     Record answer;
-    if (request.ok()) {
+    if (request.ok() && TextField(*request, "op") == control::kExec) {
+      const absl::Status begun = BeginExec(*request, connections_[index]);
+      if (begun.ok()) {
+        connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(index));
+        return;
+      }
+      PutStatus(begun, answer);
+    } else if (request.ok()) {
       answer = Answer(*request);
     } else {
       PutStatus(request.status(), answer);
@@ -250,6 +264,7 @@ void Shim::EndRun(Exit exit) {
   state_.phase = Phase::kExited;
   state_.exited_at = SystemClock().Now();
   state_.oom = OomKills() > oom_kills_before_;
+  KillExecs();
   DrainOutput();
   SaveState();
 }
@@ -276,6 +291,9 @@ absl::Duration Shim::NextMoment() const {
   absl::Duration next = absl::InfiniteDuration();
   if (kill_at_) next = std::min(next, *kill_at_);
   if (retry_at_) next = std::min(next, *retry_at_);
+  for (const Execution& execution : executions_) {
+    if (execution.asker.valid()) next = std::min(next, execution.kill_at);
+  }
   const bool leased = spec_.run.lease && state_.phase == Phase::kRunning && !state_.lease_expired;
   return leased ? std::min(next, *spec_.run.lease) : next;
 }

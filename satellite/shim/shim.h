@@ -1,6 +1,6 @@
 // One run from its first process to its removal; see protocol.h for what others
 // see of it. Single-threaded: one loop waits for children, output, requests and
-// the next moment at which something is due (lease, grace, a state to write again).
+// the next moment at which something is due (lease, grace, a command's timeout, a state to write again).
 // Depends on nobody: no parent, no open pipe of another, no answer of the agent.
 //
 //   int main(argc, argv) { return perigee::satellite::ShimMain(argv[1]); }
@@ -51,6 +51,18 @@ class Shim {
   absl::Status ChangeLease(const Record& request);
   absl::Status BeginShutdown(bool force);
 
+  // Commands beside the process (exec.cc)
+  struct Execution {
+    Companion command;
+    Fd asker;                // gets one answer; invalid once it has it
+    absl::Duration kill_at;  // since boot
+  };
+  absl::Status BeginExec(const Record& request, Fd& asker);
+  void KillGroupOfExec(pid_t pid);
+  bool EndExec(pid_t pid, int status);
+  void EndLateExecs(absl::Duration now);
+  void KillExecs();
+
   void BeginStop();
   void KillEverything();
   void EndRun(Exit exit);
@@ -68,6 +80,7 @@ class Shim {
   Child child_;
   Fd signals_, timer_, listener_;
   std::vector<Fd> connections_;
+  std::vector<Execution> executions_;
   int64_t oom_kills_before_ = 0;
   bool childless_ = false;  // nothing of the run is left
   bool killing_ = false;    // SIGKILL until nothing is left: what forks can be missed once

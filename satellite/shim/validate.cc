@@ -171,4 +171,13 @@ absl::Status ValidateRun(const Run& run) {
   return CheckNumbers(run);
 }
 
+absl::Status ValidateExec(const ExecRequest& request) {
+  Run run;
+  run.command = request.command;
+  run.env = request.env;
+  PERIGEE_RETURN_IF_ERROR(CheckCommand(run));
+  if (request.timeout >= absl::Milliseconds(1) && request.timeout <= kLongestExec) return absl::OkStatus();
+  return Invalid("timeout_ms", absl::StrCat("1 ms to ", absl::FormatDuration(kLongestExec)));
+}
+
 }  // namespace perigee::satellite

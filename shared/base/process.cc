@@ -1,5 +1,6 @@
 #include "shared/base/process.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,10 +24,9 @@ struct ProcessStat {
 
 absl::StatusOr<ProcessStat> ReadStat(pid_t pid) {
   auto text = ReadFile(absl::StrCat("/proc/", pid, "/stat"), kProcFileBytes);
-  if (!text.ok()) {
-    // ESRCH is what reading gives when the process ends between open and read.
-    return absl::NotFoundError(absl::StrCat("process ", pid, " is gone"));
-  }
+  // ESRCH, which is NOT_FOUND too, is what reading gives when the process ends between open and read.
+  if (absl::IsNotFound(text.status())) return absl::NotFoundError(absl::StrCat("process ", pid, " is gone"));
+  if (!text.ok()) return text.status();
   // The command's name may itself hold spaces and parentheses: count from its last one. State is field 3.
   const size_t end_of_name = text->rfind(')');
   if (end_of_name == std::string::npos)
@@ -56,25 +56,41 @@ absl::StatusOr<ProcessIdentity> IdentityOf(pid_t pid) {
   return ProcessIdentity{std::move(boot_id), pid, stat.start_ticks};
 }
 
-bool IsAlive(const ProcessIdentity& identity) {
-  if (identity.pid <= 0) return false;
+Liveness LivenessOf(const ProcessIdentity& identity) {
+  if (identity.pid <= 0) return Liveness::kGone;
+  // Read first: where it cannot be read there is no /proc that a missing process would prove anything by.
   const auto boot_id = BootId();
+  if (!boot_id.ok()) return Liveness::kUnknown;
+  if (*boot_id != identity.boot_id) return Liveness::kGone;
   const auto stat = ReadStat(identity.pid);
-  return boot_id.ok() && stat.ok() && *boot_id == identity.boot_id &&
-         stat->start_ticks == identity.start_ticks && stat->state != 'Z' && stat->state != 'X';
+  if (absl::IsNotFound(stat.status())) return Liveness::kGone;
+  if (!stat.ok()) return Liveness::kUnknown;
+  const bool same = stat->start_ticks == identity.start_ticks;
+  return same && stat->state != 'Z' && stat->state != 'X' ? Liveness::kAlive : Liveness::kGone;
+}
+
+Liveness LivenessOf(const Fd& process) {
+  pollfd wait{process.get(), POLLIN, 0};
+  const int ready = process.valid() ? poll(&wait, 1, 0) : -1;
+  if (ready < 0) return Liveness::kUnknown;
+  return ready > 0 ? Liveness::kGone : Liveness::kAlive;
 }
 
 absl::StatusOr<Fd> OpenProcess(const ProcessIdentity& identity) {
   if (identity.pid <= 0) return absl::NotFoundError("no process is named");
   Fd fd(static_cast<int>(syscall(SYS_pidfd_open, identity.pid, 0)));
-  if (!fd.valid() && errno != ESRCH) {
-    return ErrnoStatus(errno, absl::StrCat("opening process ", identity.pid));
-  }
+  const int error = errno;
   // Asked after opening: from here on the number cannot be given to another process unnoticed.
-  if (!fd.valid() || !IsAlive(identity)) {
+  const Liveness liveness = LivenessOf(identity);
+  if (liveness == Liveness::kGone || (!fd.valid() && error == ESRCH)) {
     return absl::NotFoundError(absl::StrCat("process ", identity.pid, " is gone"));
   }
-  return fd;
+  if (!fd.valid()) return ErrnoStatus(error, absl::StrCat("opening process ", identity.pid));
+  if (liveness == Liveness::kAlive) return fd;
+  return absl::UnavailableError(
+      absl::StrCat("whether process ", identity.pid,
+                   " lives cannot be read from /proc: is the host out of descriptors or "
+                   "memory?"));
 }
 
 void NameThread(const char* name) {

@@ -21,9 +21,14 @@ struct ProcessIdentity {
 // /proc/sys/kernel/random/boot_id
 absl::StatusOr<std::string> BootId();
 absl::StatusOr<ProcessIdentity> IdentityOf(pid_t pid);
-// Whether exactly this process lives (a zombie does not).
-bool IsAlive(const ProcessIdentity& identity);
-// A pidfd for exactly this process; NOT_FOUND when it is gone.
+// Not to be able to look (no descriptor left, no memory) is no proof of anything: who would end or clear away what is
+// gone leaves alone what is unknown, and looks again later.
+enum class Liveness { kAlive, kGone, kUnknown };
+// Of exactly this process (a zombie is gone).
+Liveness LivenessOf(const ProcessIdentity& identity);
+// Of the process that a pidfd holds. Needs no further descriptor.
+Liveness LivenessOf(const Fd& process);
+// A pidfd for exactly this process; NOT_FOUND only when it is gone for certain.
 absl::StatusOr<Fd> OpenProcess(const ProcessIdentity& identity);
 // Names the calling thread, for ps and debuggers; at most 15 characters.
 void NameThread(const char* name);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 namespace perigee::satellite {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 class AdoptionTest : public ::testing::Test {
@@ -115,7 +117,7 @@ TEST_F(AdoptionTest, AReplicaWhoseShimIsKilledIsEndedAndTold) {
   ASSERT_EQ(kill(state.shim.pid, SIGKILL), 0);
   ASSERT_TRUE(told_.AwaitExit("a"));
   EXPECT_EQ(told_.Last("a").exit->kind, Exit::Kind::kLost);
-  EXPECT_FALSE(IsAlive(state.child));
+  EXPECT_EQ(LivenessOf(state.child), Liveness::kGone);
   EXPECT_TRUE(runtime_->Remove("a").ok());
   EXPECT_TRUE(All().empty());
 }
@@ -131,7 +133,53 @@ TEST_F(AdoptionTest, AShimThatDiesWithItsLauncherIsSettledByTheNext) {
   const std::vector<Observed> all = All();
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].exit->kind, Exit::Kind::kLost);
-  EXPECT_FALSE(IsAlive(state.child));
+  EXPECT_EQ(LivenessOf(state.child), Liveness::kGone);
+}
+
+// Its soft limit of open files; gives the one before.
+rlimit LimitDescriptors(pid_t process, rlim_t soft) {
+  rlimit before{};
+  EXPECT_EQ(prlimit(process, RLIMIT_NOFILE, nullptr, &before), 0);
+  const rlimit limit{soft, before.rlim_max};
+  EXPECT_EQ(prlimit(process, RLIMIT_NOFILE, &limit, nullptr), 0);
+  return before;
+}
+
+TEST_F(AdoptionTest, ALauncherOutOfDescriptorsEndsNobody) {
+  launcher_.Start();
+  Connect();
+  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
+  const State state = StateOf("a");
+  const std::string open = absl::StrCat("/proc/", launcher_.pid(), "/fd/");
+  rlim_t next = 0;
+  struct stat found;
+  while (lstat(absl::StrCat(open, next).c_str(), &found) == 0) ++next;
+  const rlimit before = LimitDescriptors(launcher_.pid(), next);
+  EXPECT_EQ(before.rlim_cur, before.rlim_max) << "raised at its start";
+  for (int i = 0; i < 3; ++i) {
+    const std::vector<Observed> all = All();
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].phase, Phase::kRunning);
+    EXPECT_FALSE(runtime_->Remove("a").ok());
+  }
+  LimitDescriptors(launcher_.pid(), before.rlim_cur);
+  EXPECT_EQ(All()[0].phase, Phase::kRunning);
+  EXPECT_EQ(LivenessOf(state.child), Liveness::kAlive);
+  EXPECT_TRUE(Eventually([&] { return Starts("a") == 1; }));
+}
+
+TEST_F(AdoptionTest, ReplicasHaveTheLimitOfDescriptorsThatTheLauncherWasGiven) {
+  const rlimit before = LimitDescriptors(getpid(), 777);
+  launcher_.Start();
+  LimitDescriptors(getpid(), before.rlim_cur);
+  Connect();
+  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
+  const State state = StateOf("a");
+  for (const ProcessIdentity& process : {state.shim, state.child}) {
+    const auto limits = ReadFile(absl::StrCat("/proc/", process.pid, "/limits"), 1 << 16);
+    ASSERT_TRUE(limits.ok()) << limits.status();
+    EXPECT_THAT(*limits, ContainsRegex("Max open files +777 "));
+  }
 }
 
 TEST_F(AdoptionTest, OrdersToAShimDoNotReachAReusedProcess) {
@@ -180,11 +228,11 @@ TEST_F(AdoptionTest, PurgingEndsEverythingThatALauncherLeft) {
   ASSERT_TRUE(runtime_->Start(Recorder("b")).ok());
   const State state = StateOf("a");
   EXPECT_EQ(RunLauncher({"--purge"}), 1);  // not while one serves the directory
-  EXPECT_TRUE(IsAlive(state.child));
+  EXPECT_EQ(LivenessOf(state.child), Liveness::kAlive);
   launcher_.Kill(SIGTERM);
   EXPECT_EQ(RunLauncher({"--purge"}), 0);
-  EXPECT_FALSE(IsAlive(state.child));
-  EXPECT_FALSE(IsAlive(state.shim));
+  EXPECT_EQ(LivenessOf(state.child), Liveness::kGone);
+  EXPECT_EQ(LivenessOf(state.shim), Liveness::kGone);
   EXPECT_FALSE(FileExists(launcher_.runtime_dir() + "/replicas/a"));
 }
 
@@ -269,7 +317,8 @@ TEST_P(ShimCrash, IsToldAndLeavesNoProcess) {
   EXPECT_NE(All().at(0).exit->kind, Exit::Kind::kCode);
   const pid_t process = All().at(0).pid;
   if (process > 0) {
-    for (const ProcessIdentity& member : MembersOfSession(process)) EXPECT_FALSE(IsAlive(member));
+    for (const ProcessIdentity& member : MembersOfSession(process))
+      EXPECT_EQ(LivenessOf(member), Liveness::kGone);
   }
   EXPECT_TRUE(runtime_->Remove("a").ok());
   EXPECT_TRUE(All().empty());
@@ -297,8 +346,8 @@ TEST_P(RemoveCrash, CanBeRepeated) {
   All();
   EXPECT_TRUE(runtime_->Remove("a", RemoveMode::kForce).ok());
   EXPECT_TRUE(All().empty());
-  EXPECT_FALSE(IsAlive(state.child));
-  EXPECT_FALSE(IsAlive(state.shim));
+  EXPECT_EQ(LivenessOf(state.child), Liveness::kGone);
+  EXPECT_EQ(LivenessOf(state.shim), Liveness::kGone);
   EXPECT_FALSE(FileExists(launcher_.runtime_dir() + "/replicas/a"));
 }
 

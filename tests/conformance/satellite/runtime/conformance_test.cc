@@ -23,6 +23,8 @@ class Subject {
   virtual StartRequest Running(const std::string& id) = 0;
   virtual StartRequest IgnoringStop(const std::string& id) = 0;
   virtual StartRequest Missing(const std::string& id) = 0;
+  virtual ExecRequest EndingWith(int code) = 0;
+  virtual ExecRequest NeverEnding() = 0;              // of a timeout that passes soon
   virtual void AwaitWork(const std::string& id) = 0;  // a program that ignores signals does so from now on
   virtual void KillFromOutside(const Observed& observed) = 0;
   virtual absl::Duration SinceBoot() = 0;
@@ -49,6 +51,16 @@ class FakeSubject final : public Subject {
     runtime_.FailToStart("/no/such/program", ENOENT);
     StartRequest request = Running(id);
     request.command = {"/no/such/program"};
+    return request;
+  }
+  ExecRequest EndingWith(int code) override {
+    const ExecRequest request{{"/bin/program", "exit", std::to_string(code)}, {}, absl::Seconds(10)};
+    runtime_.AnswerExec(request.command, ExecOutcome{{Exit::Kind::kCode, code}});
+    return request;
+  }
+  ExecRequest NeverEnding() override {
+    const ExecRequest request{{"/bin/program", "stay"}, {}, absl::Milliseconds(100)};
+    runtime_.AnswerExec(request.command, ExecOutcome{{Exit::Kind::kSignal, SIGKILL}, true});
     return request;
   }
   void AwaitWork(const std::string&) override {}
@@ -84,6 +96,10 @@ class ProcessSubject final : public Subject {
     request.command = {"/no/such/program"};
     return request;
   }
+  ExecRequest EndingWith(int code) override {
+    return {{ProbePath(), "exit", std::to_string(code)}, {}, absl::Seconds(10)};
+  }
+  ExecRequest NeverEnding() override { return {{ProbePath(), "stay"}, {}, absl::Milliseconds(100)}; }
   void AwaitWork(const std::string& id) override {
     EXPECT_TRUE(Eventually([&] { return !launcher_.Log(id).empty(); }));
   }
@@ -118,6 +134,9 @@ class RuntimeConformance : public ::testing::TestWithParam<Kind> {
     auto observed = runtime().Start(request);
     EXPECT_TRUE(observed.ok()) << observed.status();
     return observed.ok() ? *observed : Observed();
+  }
+  absl::StatusOr<ExecOutcome> Outcome(const std::string& id, const ExecRequest& request) {
+    return OutcomeOfExec(runtime(), id, request);
   }
   std::vector<std::string> Ids() {
     std::vector<std::string> ids;
@@ -272,6 +291,37 @@ TEST_P(RuntimeConformance, ALeaseCanBeExtendedAndTakenAwayUntilItHasPassed) {
   EXPECT_TRUE(
       absl::IsFailedPrecondition(runtime().Limit("a", {.lease = subject_->SinceBoot() + absl::Hours(2)})));
   EXPECT_TRUE(runtime().Remove("a", RemoveMode::kForce).ok());
+}
+
+TEST_P(RuntimeConformance, ACommandBesideTheProcessTellsHowItEnded) {
+  const Observed started = Started(subject_->Running("a"));
+  for (const int code : {0, 3}) {
+    const auto outcome = Outcome("a", subject_->EndingWith(code));
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    EXPECT_EQ(*outcome, (ExecOutcome{{Exit::Kind::kCode, code}, false}));
+  }
+  const auto late = Outcome("a", subject_->NeverEnding());
+  ASSERT_TRUE(late.ok()) << late.status();
+  EXPECT_EQ(*late, (ExecOutcome{{Exit::Kind::kSignal, SIGKILL}, true}));
+  const auto missing = Outcome("a", {subject_->Missing("b").command, {}, absl::Seconds(10)});
+  ASSERT_TRUE(missing.ok()) << missing.status();
+  EXPECT_EQ(missing->exit.kind, Exit::Kind::kNotStarted);
+  EXPECT_EQ(missing->exit.error, "program not found: /no/such/program");
+  const auto all = runtime().Adopt();
+  ASSERT_TRUE(all.ok());
+  EXPECT_EQ((*all)[0].phase, Phase::kRunning);
+  EXPECT_EQ((*all)[0].run, started.run);
+}
+
+TEST_P(RuntimeConformance, ACommandNeedsAReplicaThatRuns) {
+  const ExecRequest request = subject_->EndingWith(0);
+  EXPECT_TRUE(absl::IsNotFound(Outcome("a", request).status()));
+  const Observed started = Started(subject_->Running("a"));
+  EXPECT_TRUE(absl::IsInvalidArgument(Outcome("a", {{}, {}, absl::Seconds(1)}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Outcome("a", {request.command, {}, absl::ZeroDuration()}).status()));
+  subject_->KillFromOutside(started);
+  ASSERT_TRUE(told_.AwaitExit("a"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Outcome("a", request).status()));
 }
 
 TEST_P(RuntimeConformance, LimitsAreCheckedAndChanged) {

@@ -16,6 +16,7 @@
 #include "satellite/runtime/process_runtime.h"
 #include "shared/base/files.h"
 #include "shared/base/unix_socket.h"
+#include "shared/base/wakeup.h"
 
 namespace perigee::satellite {
 namespace {
@@ -43,6 +44,21 @@ bool Eventually(const std::function<bool()>& condition) {
     Pause();
   }
   return true;
+}
+
+absl::StatusOr<ExecOutcome> OutcomeOfExec(Runtime& runtime, const std::string& id,
+                                          const ExecRequest& request) {
+  struct Answer {
+    absl::StatusOr<ExecOutcome> outcome = absl::DeadlineExceededError("nothing was told");
+    Wakeup told;
+  };
+  const auto answer = std::make_shared<Answer>();
+  runtime.Exec(id, request, [answer](absl::StatusOr<ExecOutcome> outcome) {
+    answer->outcome = std::move(outcome);
+    answer->told.Notify();
+  });
+  if (!answer->told.WaitFor(kPatience)) return absl::DeadlineExceededError("nothing was told");
+  return answer->outcome;
 }
 
 LauncherProcess::LauncherProcess(Config config) : config_(std::move(config)) {

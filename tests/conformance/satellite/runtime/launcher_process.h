@@ -23,6 +23,10 @@ std::string ProbePath();
 // Asks again and again, until it is true or patience ends.
 bool Eventually(const std::function<bool()>& condition);
 
+// Waits for it.
+absl::StatusOr<ExecOutcome> OutcomeOfExec(Runtime& runtime, const std::string& id,
+                                          const ExecRequest& request);
+
 class LauncherProcess {
  public:
   struct Config {
@@ -36,6 +40,7 @@ class LauncherProcess {
   void Start(const std::string& failpoints = "");
   void Kill(int signal);  // and waits for its end
   bool AwaitEnd();        // for one that ends by itself; false when it does not
+  pid_t pid() const { return pid_; }
 
   const std::string& root() const { return root_; }
   std::string runtime_dir() const { return root_ + "/run"; }

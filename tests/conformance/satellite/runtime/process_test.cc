@@ -5,12 +5,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "satellite/runtime/process_runtime.h"
 #include "shared/base/clock.h"
 #include "shared/base/files.h"
 #include "shared/base/limits.h"
+#include "shared/base/wakeup.h"
 #include "tests/conformance/satellite/runtime/launcher_process.h"
 
 namespace perigee::satellite {
@@ -147,6 +150,81 @@ TEST_P(ProcessTest, TheProcessHasNothingThatItDoesNotNeed) {
   if (AsRoot()) {
     EXPECT_THAT(output, HasSubstr("CapBnd:\t0000000000000000"));
   }
+}
+
+// What a probe could do else than the replica, its author could have it do.
+TEST_P(ProcessTest, ACommandIsConfinedAsTheReplicaIs) {
+  chmod((launcher_.root() + "/logs").c_str(), 0777);
+  const std::string out = launcher_.root() + "/logs/out";
+  const std::string print = ProbePath() + " print-status; " + ProbePath() +
+                            " print-file /etc/perigee-secret; cat /proc/self/cgroup; readlink "
+                            "/proc/self/ns/mnt /proc/self/ns/user; pwd; ulimit -a; echo $COLOUR";
+  StartRequest request = launcher_.Request("a", {});
+  request.command = {"/bin/sh", "-c", "{ " + print + "; } > " + out + "-run; exec " + ProbePath() + " stay"};
+  request.env = {"COLOUR=blue"};
+  request.files = {{"/etc/perigee-secret", 0400, "secret"}};
+  Started(request);
+  const auto text = [&](const std::string& name) { return ReadFile(out + name, 1 << 20).value_or(""); };
+  ASSERT_TRUE(Eventually([&] { return text("-run").ends_with("blue\n"); })) << launcher_.LogText("a");
+  const auto outcome = OutcomeOfExec(
+      *runtime_, "a",
+      {{"/bin/sh", "-c", "{ " + print + "; } > " + out + "-exec"}, request.env, absl::Seconds(10)});
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(*outcome, ExecOutcome{});
+  EXPECT_EQ(text("-exec"), text("-run"));
+  EXPECT_THAT(text("-exec"), HasSubstr("secret"));
+  EXPECT_EQ(text("-exec").starts_with("uid 0 "), false);
+}
+
+TEST_P(ProcessTest, WhatACommandLeavesInItsGroupEndsWithIt) {
+  chmod((launcher_.root() + "/logs").c_str(), 0777);
+  Started(launcher_.Request("a", {"stay"}));
+  for (const char* then : {"exit 0", "sleep 1000"}) {
+    const std::string file = launcher_.root() + "/logs/pid-" + then;
+    const std::string script = absl::StrCat("sleep 1000 & echo $! > '", file, "'; ", then);
+    const auto outcome =
+        OutcomeOfExec(*runtime_, "a", {{"/bin/sh", "-c", script}, {}, absl::Milliseconds(500)});
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    EXPECT_EQ(outcome->timed_out, std::string(then) != "exit 0");
+    pid_t left = 0;
+    ASSERT_TRUE(absl::SimpleAtoi(ReadFile(file, 100).value_or(""), &left));
+    EXPECT_TRUE(Eventually([&] { return kill(left, 0) != 0 && errno == ESRCH; }));
+  }
+}
+
+TEST_P(ProcessTest, CommandsAreBoundedAndHoldUpNobody) {
+  Started(launcher_.Request("a", {"stay"}));
+  Wakeup told;
+  std::atomic<int> ended = 0;
+  for (size_t i = 0; i < kExecsAtOnce; ++i) {
+    runtime_->Exec("a", {{ProbePath(), "stay"}, {}, absl::Seconds(2)},
+                   [&](const absl::StatusOr<ExecOutcome>& outcome) {
+                     if (outcome.ok() && outcome->timed_out && ++ended == kExecsAtOnce) told.Notify();
+                   });
+  }
+  const ExecRequest quick{{ProbePath(), "exit", "0"}, {}, absl::Seconds(10)};
+  EXPECT_TRUE(absl::IsResourceExhausted(OutcomeOfExec(*runtime_, "a", quick).status()));
+  Started(launcher_.Request("b", {"stay"}));
+  EXPECT_TRUE(OutcomeOfExec(*runtime_, "b", quick).ok());
+  EXPECT_TRUE(runtime_->Limit("a", {.limits = ResourceLimits{}}).ok());
+  EXPECT_EQ(ended, 0) << "all of that while the commands ran";
+  EXPECT_TRUE(told.WaitFor(kPatience));
+  EXPECT_TRUE(Eventually([&] { return OutcomeOfExec(*runtime_, "a", quick).ok(); }));
+}
+
+TEST_P(ProcessTest, TheEndOfTheReplicaEndsItsCommands) {
+  Started(launcher_.Request("a", {"stay"}));
+  absl::StatusOr<ExecOutcome> outcome;
+  Wakeup told;
+  runtime_->Exec("a", {{ProbePath(), "stay"}, {}, absl::Minutes(10)}, [&](absl::StatusOr<ExecOutcome> ended) {
+    outcome = std::move(ended);
+    told.Notify();
+  });
+  ASSERT_TRUE(runtime_->Stop("a").ok());
+  ASSERT_TRUE(told.WaitFor(kPatience));
+  EXPECT_TRUE(absl::IsFailedPrecondition(outcome.status())) << outcome.status();
+  EXPECT_TRUE(told_.AwaitExit("a"));
+  EXPECT_TRUE(runtime_->Remove("a").ok());
 }
 
 TEST_P(ProcessTest, TheEnvironmentIsWhatWasAskedFor) {

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <thread>
 
+#include "satellite/runtime/fake_runtime.h"
 #include "shared/base/files.h"
 #include "shared/base/wakeup.h"
 
@@ -97,8 +98,19 @@ class MonitorTest : public ::testing::Test {
     return false;
   }
 
+  // A replica in which commands can be run.
+  void Start(const std::string& id) {
+    StartRequest request;
+    request.id = id;
+    request.entry_sha256 = std::string(64, 'a');
+    request.command = {"/bin/program"};
+    request.log_dir = "/var/log/" + id;
+    ASSERT_TRUE(runtime_.Start(request).ok());
+  }
+
   Wakeup changed_;
-  HealthMonitor monitor_{SystemClock(), [this] { changed_.Notify(); }};
+  FakeRuntime runtime_{SystemClock()};
+  HealthMonitor monitor_{SystemClock(), [this] { changed_.Notify(); }, &runtime_};
 };
 
 TEST_F(MonitorTest, HttpTcpAndExecPass) {
@@ -106,6 +118,7 @@ TEST_F(MonitorTest, HttpTcpAndExecPass) {
   const auto ready = [](const HealthView& view) { return view.ready; };
   monitor_.Watch("http", "1", {{ProbeRole::kReadiness, Asking(ProbeTarget::Kind::kHttp, http.port())}});
   monitor_.Watch("tcp", "1", {{ProbeRole::kReadiness, Asking(ProbeTarget::Kind::kTcp, http.port())}});
+  Start("exec");
   monitor_.Watch("exec", "1", {{ProbeRole::kReadiness, Running({"/bin/true"})}});
   EXPECT_TRUE(Await("http", ready));
   EXPECT_TRUE(Await("tcp", ready));
@@ -137,6 +150,14 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 TEST_F(MonitorTest, ExecSaysCodeAndMissingProgram) {
+  for (const char* id : {"code", "missing", "signal"}) Start(id);
+  runtime_.AnswerExec({"/bin/false"}, ExecOutcome{{Exit::Kind::kCode, 1}});
+  runtime_.AnswerExec({"/bin/crash"}, ExecOutcome{{Exit::Kind::kSignal, 11}});
+  runtime_.FailToStart("/no/such/program", ENOENT);
+  monitor_.Watch("signal", "1", {{ProbeRole::kLiveness, Running({"/bin/crash"})}});
+  EXPECT_TRUE(Await("signal", [](const HealthView& view) {
+    return !view.alive && view.message == "liveness probe: the command was ended by signal 11";
+  }));
   monitor_.Watch("code", "1", {{ProbeRole::kLiveness, Running({"/bin/false"})}});
   monitor_.Watch("missing", "1", {{ProbeRole::kLiveness, Running({"/no/such/program"})}});
   EXPECT_TRUE(Await("code", [](const HealthView& view) {
@@ -150,15 +171,46 @@ TEST_F(MonitorTest, ExecSaysCodeAndMissingProgram) {
 TEST_F(MonitorTest, ExecThatHangsIsEnded) {
   ProbeSpec spec = Running({"/bin/sleep", "1000"});
   spec.timeout = absl::Milliseconds(50);
+  Start("a");
+  runtime_.AnswerExec(spec.target.command, ExecOutcome{{Exit::Kind::kSignal, 9}, true});
   monitor_.Watch("a", "1", {{ProbeRole::kLiveness, spec}});
-  EXPECT_TRUE(Await("a", [](const HealthView& view) { return !view.alive; }));
+  EXPECT_TRUE(Await("a", [](const HealthView& view) {
+    return !view.alive && view.message == "liveness probe: no answer within 50ms";
+  }));
+  EXPECT_EQ(runtime_.LastExec("a").timeout, spec.timeout);
+}
+
+// That it could not be asked says nothing about the replica: nobody is ended for it.
+TEST_F(MonitorTest, ExecThatCannotBeRunIsUnknown) {
+  Start("a");
+  Start("b");
+  runtime_.AnswerExec({"/bin/old"}, absl::UnimplementedError("this shim does not know the request exec"));
+  runtime_.AnswerExec({"/bin/busy"}, absl::UnavailableError("the launcher does not answer"));
+  monitor_.Watch("a", "1", {{ProbeRole::kLiveness, Running({"/bin/old"})}});
+  monitor_.Watch("b", "1", {{ProbeRole::kReadiness, Running({"/bin/busy"})}},
+                 RecalledHealth{.started = true, .ready = true});
+  EXPECT_TRUE(Await("a", [](const HealthView& view) {
+    return view.message.find("restart the launcher, then the replica") != std::string::npos;
+  }));
+  EXPECT_TRUE(Await("b", [](const HealthView& view) {
+    return view.message.find("the launcher does not answer") != std::string::npos;
+  }));
+  // More often than a failing probe would need.
+  const auto times = [&] { return runtime_.execs("a") > 10 && runtime_.execs("b") > 10; };
+  for (int i = 0; i < 1000 && !times(); ++i) changed_.WaitFor(absl::Milliseconds(10));
+  EXPECT_TRUE(times());
+  EXPECT_TRUE(monitor_.Views()["a"].alive);
+  EXPECT_TRUE(monitor_.Views()["b"].ready);
 }
 
 TEST_F(MonitorTest, ExecGetsTheEnvironment) {
   ProbeSpec spec = Running({"/usr/bin/printenv", "PERIGEE_REPLICA"});
-  spec.target.env = {"PERIGEE_REPLICA=7"};
+  spec.target.env = {"COLOUR=blue"};
+  Start("a");
   monitor_.Watch("a", "1", {{ProbeRole::kReadiness, spec}});
   EXPECT_TRUE(Await("a", [](const HealthView& view) { return view.ready; }));
+  EXPECT_EQ(runtime_.LastExec("a").env, spec.target.env);
+  EXPECT_EQ(runtime_.LastExec("a").command, spec.target.command);
 }
 
 TEST_F(MonitorTest, ManySilentServersDoNotDelayOthers) {
