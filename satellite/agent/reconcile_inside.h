@@ -32,6 +32,7 @@ struct ReconcileLoop::Loop {
 
   void Load();
   void LoadEntries();
+  void Listen();
   void Reconcile();
   void WatchHealth();
   std::optional<RecalledHealth> Recall(const Observed& now) const;

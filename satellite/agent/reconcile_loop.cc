@@ -33,18 +33,6 @@ ReconcileLoop::Loop::Loop(Config config_in, SiteState& state, Runtime& runtime, 
   }
   monitor = std::make_unique<HealthMonitor>(clock, [this] { Post([this] { Reconcile(); }); });
   for (int i = 0; i < kActors; ++i) actors.push_back(std::make_unique<Executor>("act"));
-  runtime.Listen({.changed =
-                      [this, gate = gate](const Observed& now) {
-                        gate->Post([this, now] {
-                          if (!stopping) Changed(now);
-                        });
-                      },
-                  .resync =
-                      [this, gate = gate] {
-                        gate->Post([this] {
-                          if (!stopping) Adopt();
-                        });
-                      }});
 }
 
 ReconcileLoop::Loop::~Loop() {
@@ -76,7 +64,25 @@ void ReconcileLoop::Loop::Load() {
     written_current[book.id] = book.current;
   }
   LoadEntries();
+  Listen();
   Adopt();
+}
+
+// Not before the state is known: a runtime may ask for an adoption at once, and what is planned without the books
+// overwrites them.
+void ReconcileLoop::Loop::Listen() {
+  runtime.Listen({.changed =
+                      [this, gate = gate](const Observed& now) {
+                        gate->Post([this, now] {
+                          if (!stopping) Changed(now);
+                        });
+                      },
+                  .resync =
+                      [this, gate = gate] {
+                        gate->Post([this] {
+                          if (!stopping) Adopt();
+                        });
+                      }});
 }
 
 void ReconcileLoop::Loop::LoadEntries() {
