@@ -101,6 +101,7 @@ absl::StatusOr<Head> SqliteSiteState::LoadHead() {
 
 absl::StatusOr<Head> SqliteSiteState::ReadHead() {
   absl::MutexLock lock(&mutex_);
+  PERIGEE_FAILPOINT("state.read.head");
   return LoadHead();
 }
 
@@ -148,11 +149,13 @@ absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::LoadEntries(Sql sql) {
 
 absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::Entries() {
   absl::MutexLock lock(&mutex_);
+  PERIGEE_FAILPOINT("state.read.entries");
   return LoadEntries(kEntriesSql);
 }
 
 absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::KeptEntries() {
   absl::MutexLock lock(&mutex_);
+  PERIGEE_FAILPOINT("state.read.kept");
   PERIGEE_ASSIGN_OR_RETURN(std::vector<StoredEntry> kept,
                            LoadEntries("SELECT key, payload, sha256 FROM kept ORDER BY key, sha256"));
   std::erase_if(kept, [](const StoredEntry& entry) { return entry.damaged; });
@@ -271,6 +274,7 @@ absl::Status SqliteSiteState::KeepOnly(const std::set<EntryVersion>& needed) {
 
 absl::StatusOr<std::vector<ReplicaBook>> SqliteSiteState::Books() {
   absl::MutexLock lock(&mutex_);
+  PERIGEE_FAILPOINT("state.read.books");
   PERIGEE_ASSIGN_OR_RETURN(Statement rows, db_->Prepare("SELECT bytes FROM books ORDER BY id"));
   std::vector<ReplicaBook> books;
   PERIGEE_RETURN_IF_ERROR(ForEachRow(rows, [&](Statement& row) {

@@ -253,6 +253,43 @@ TEST_F(LoopTest, AfterAnotherBootEverythingStartsFromTheState) {
   EXPECT_EQ(Status("r1").restarts(), 0);
 }
 
+TEST_F(LoopTest, AStateThatCannotBeReadAfterABootIsReadAgain) {
+  Deliver({{"replica/r1", Replica("r1")}});
+  ASSERT_TRUE(AwaitState("r1", "Ready"));
+  runtime_.Exits("r1", {.kind = Exit::Kind::kCode, .number = 7});
+  ASSERT_TRUE(Await([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return statuses_["r1"].status().restarts() == 1 && statuses_["r1"].status().state() == "Ready";
+  }));
+  int starts = 2;
+  for (const std::string point : {"head", "entries", "kept", "books"}) {
+    SCOPED_TRACE(point);
+    loop_.reset();
+    runtime_.Vanish("r1");
+    boot_id_ = "boot-before-reading-" + point;
+    ArmFailpoints("state.read." + point + "=error");
+    StartAgent();
+    ASSERT_TRUE(AwaitCondition("StateWritable", "False"));
+    EXPECT_TRUE(absl::IsUnavailable(loop_->Restart("r1")));
+    EXPECT_EQ(runtime_.starts("r1"), starts) << "nothing is planned from half of what is known";
+    ArmFailpoints("");
+    ++starts;
+    ASSERT_TRUE(Await([&] { return runtime_.starts("r1") == starts; }));
+    ASSERT_TRUE(AwaitCondition("StateWritable", "True"));
+    EXPECT_EQ(state_->Books()->front().restarts, 1);
+  }
+}
+
+TEST_F(LoopTest, NewEntriesThatCannotBeReadAreReadAgain) {
+  Deliver({{"replica/r1", Replica("r1")}});
+  ASSERT_TRUE(AwaitState("r1", "Ready"));
+  ArmFailpoints("state.read.kept=error");
+  Deliver({{"replica/r1", Replica("r1")}, {"replica/r2", Replica("r2")}});
+  ASSERT_TRUE(AwaitCondition("StateWritable", "False"));
+  ArmFailpoints("");
+  EXPECT_TRUE(AwaitState("r2", "Ready"));
+  EXPECT_EQ(runtime_.starts("r1"), 1);
+}
+
 TEST_F(LoopTest, AChangeWaitsForItsPermitAndThenReplaces) {
   Deliver({{"replica/r1", Replica("r1")}});
   ASSERT_TRUE(AwaitState("r1", "Ready"));
