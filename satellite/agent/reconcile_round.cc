@@ -2,7 +2,6 @@
 
 #include "google/protobuf/util/message_differencer.h"
 #include "satellite/agent/reconcile_inside.h"
-#include "shared/base/files.h"
 #include "shared/base/limits.h"
 #include "shared/base/status.h"
 #include "shared/telemetry/log.h"
@@ -193,7 +192,7 @@ void ReconcileLoop::Loop::ForgetGone(const std::vector<std::string>& ids) {
     auto book = books.find(id);
     if (book == books.end() || !book->second.gone || desired->wanted.contains(id)) continue;
     absl::Status status = state.DeleteBook(id);
-    if (status.ok()) status = RemoveTree(LogDirectory(config.site.data_dir, id));
+    if (status.ok()) status = RemoveLogs(config.site.data_dir, id);
     if (!status.ok()) {
       Log(Level::kWarning, "what a removed replica left behind stays", {{"replica", id}, {"status", status}});
       continue;
