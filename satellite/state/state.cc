@@ -50,7 +50,7 @@ class SqliteSiteState final : public SiteState {
   absl::StatusOr<std::vector<StoredEntry>> Entries() override;
   absl::StatusOr<std::vector<StoredEntry>> KeptEntries() override;
   absl::StatusOr<bool> Apply(const v1::Delta& whole, const TrustAnchors& trust) override;
-  absl::Status Persist(const DeltaPlan& plan, absl::Time signed_at) override;
+  absl::Status Persist(const DeltaPlan& plan, absl::Time time_floor) override;
   absl::Status KeepOnly(const std::set<EntryVersion>& needed) override;
   absl::StatusOr<std::vector<ReplicaBook>> Books() override;
   absl::Status Record(const std::vector<ReplicaBook>& books, std::vector<v1::Event> events) override;
@@ -67,7 +67,7 @@ class SqliteSiteState final : public SiteState {
   absl::Status CheckAgainstHead(const DeltaPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status PutEntries(const DeltaPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckRoot(const std::string& root) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status PutHead(const AppliedState& next, absl::Time signed_at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status PutHead(const AppliedState& next, absl::Time time_floor) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<uint64_t> AddEvent(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status BoundOutbox(const v1::Event& newest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<int64_t> CountNote(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -220,9 +220,9 @@ absl::Status SqliteSiteState::CheckRoot(const std::string& root) {
   return absl::DataLossError("the stored entries do not have the root that was signed");
 }
 
-absl::Status SqliteSiteState::PutHead(const AppliedState& next, absl::Time signed_at) {
+absl::Status SqliteSiteState::PutHead(const AppliedState& next, absl::Time time_floor) {
   PERIGEE_ASSIGN_OR_RETURN(Head head, LoadHead());
-  const absl::Time floor = std::max(head.time_floor, signed_at);
+  const absl::Time floor = std::max(head.time_floor, time_floor);
   return db_->Execute(
       "INSERT OR REPLACE INTO head (id, epoch_number, epoch_id, sequence, root, time_floor) VALUES (1, ?, ?, "
       "?, ?, ?)",
@@ -230,7 +230,7 @@ absl::Status SqliteSiteState::PutHead(const AppliedState& next, absl::Time signe
       Blob{next.root}, absl::ToUnixMicros(floor));
 }
 
-absl::Status SqliteSiteState::Persist(const DeltaPlan& plan, absl::Time signed_at) {
+absl::Status SqliteSiteState::Persist(const DeltaPlan& plan, absl::Time time_floor) {
   absl::MutexLock lock(&mutex_);
   PERIGEE_FAILPOINT("state.apply.begin");
   PERIGEE_RETURN_IF_ERROR(Annotate(InTransaction([&]() -> absl::Status {
@@ -239,7 +239,7 @@ absl::Status SqliteSiteState::Persist(const DeltaPlan& plan, absl::Time signed_a
                                      PERIGEE_RETURN_IF_ERROR(PutEntries(plan));
                                      PERIGEE_RETURN_IF_ERROR(CheckRoot(plan.next.root));
                                      PERIGEE_FAILPOINT("state.apply.head");
-                                     PERIGEE_RETURN_IF_ERROR(PutHead(plan.next, signed_at));
+                                     PERIGEE_RETURN_IF_ERROR(PutHead(plan.next, time_floor));
                                      PERIGEE_FAILPOINT("state.apply.before_commit");
                                      return absl::OkStatus();
                                    }),

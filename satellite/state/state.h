@@ -30,7 +30,7 @@ struct Head {
   v1::Epoch epoch;
   uint64_t sequence = 0;
   std::string root;  // 32 bytes; empty: nothing was ever applied
-  // Latest signing time seen: no clock of this host is believed to be before it.
+  // No clock of this host is believed to be before it. Never falls.
   absl::Time time_floor = absl::UnixEpoch();
 };
 
@@ -71,7 +71,7 @@ class SiteState {
   virtual absl::StatusOr<bool> Apply(const v1::Delta& whole, const TrustAnchors& trust) = 0;
   // The second half of Apply, for a plan that the session core has verified. Checks again what can be: the head never
   // falls (OUT_OF_RANGE), one pair has one root (ALREADY_EXISTS), the root is that of the entries (DATA_LOSS).
-  virtual absl::Status Persist(const DeltaPlan& plan, absl::Time signed_at) = 0;
+  virtual absl::Status Persist(const DeltaPlan& plan, absl::Time time_floor) = 0;
   // Forgets kept entries other than these.
   virtual absl::Status KeepOnly(const std::set<EntryVersion>& needed) = 0;
 
