@@ -5,7 +5,8 @@
 // after the centre has replaced it; events are numbered once and for ever.
 //
 //   PERIGEE_ASSIGN_OR_RETURN(auto state, SiteState::Open(dir + "/state.db"));
-//   PERIGEE_RETURN_IF_ERROR(state->Apply(delta, {uid, delivery_keys}));   // then answer Applied(...)
+//   PERIGEE_ASSIGN_OR_RETURN(DeltaPlan plan, PlanDelta(*state->ReadApplied(), delta, uid, delivery_keys));
+//   PERIGEE_RETURN_IF_ERROR(state->Persist(plan, time_floor));   // then answer Applied(...)
 #pragma once
 
 #include <cstdint>
@@ -34,12 +35,6 @@ struct Head {
   absl::Time time_floor = absl::UnixEpoch();
 };
 
-// Whose signatures are believed, and for whom.
-struct TrustAnchors {
-  std::string satellite_uid;
-  std::vector<std::string> delivery_keys;  // SubjectPublicKeyInfo, DER
-};
-
 struct StoredEntry {
   std::string key;
   std::string payload;   // serialized v1::EntryPayload
@@ -66,11 +61,9 @@ class SiteState {
   virtual absl::StatusOr<std::vector<StoredEntry>> Entries() = 0;
   // Entries that were replaced or deleted since and are still kept. Without damaged ones.
   virtual absl::StatusOr<std::vector<StoredEntry>> KeptEntries() = 0;
-  // Verifies (see PlanDelta for the order and the codes) and persists in one transaction; entries that it
-  // replaces or deletes are kept. True when it changed something.
-  virtual absl::StatusOr<bool> Apply(const v1::Delta& whole, const TrustAnchors& trust) = 0;
-  // The second half of Apply, for a plan that the session core has verified. Checks again what can be: the head never
-  // falls (OUT_OF_RANGE), one pair has one root (ALREADY_EXISTS), the root is that of the entries (DATA_LOSS).
+  // Persists a plan that PlanDelta has verified, in one transaction; entries that it replaces or deletes are kept.
+  // Checks again what can be: the head never falls (OUT_OF_RANGE), one pair has one root (ALREADY_EXISTS), the root is
+  // that of the entries (DATA_LOSS).
   virtual absl::Status Persist(const DeltaPlan& plan, absl::Time time_floor) = 0;
   // Forgets kept entries other than these.
   virtual absl::Status KeepOnly(const std::set<EntryVersion>& needed) = 0;
