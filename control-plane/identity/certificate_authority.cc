@@ -21,8 +21,12 @@ constexpr uint64_t kPkiFileBytes = 64 << 10;
 constexpr absl::Duration kYear = absl::Hours(24 * 365);
 constexpr absl::Duration kRootLifetime = absl::Hours(24 * 365 * 20);
 constexpr absl::Duration kIssuingLifetime = absl::Hours(24 * 365 * 5);
-// A client's certificate is judged by the centre's own clock, which may step back a little.
-constexpr absl::Duration kClientBackdating = absl::Hours(1);
+// A client's certificate is judged by the centre's own clock. One that was issued while that clock ran ahead must
+// still be accepted once it is right again, so it begins before its issue: a quarter of its life, which leaves half of
+// the time to the renewal that satellites of all versions count from its beginning (a third of all). What was issued
+// further ahead than that is recovered over HTTPS.
+constexpr absl::Duration kLeastBackdating = absl::Hours(1);
+constexpr int kBackdatedPart = 4;
 
 // A host whose clock was never set verifies us at the time its agent was built
 // (VerificationTime), so what it verifies must be valid from before any such build.
@@ -179,8 +183,9 @@ absl::StatusOr<IssuedCertificate> CertificateAuthority::Issue(const std::string&
   const absl::Time now = clock_.Now();
   absl::MutexLock lock(&mutex_);
   const absl::Time not_after = std::min(now + lifetime, issuing_->certificate.NotAfter());
+  const absl::Time not_before = now - std::max(kLeastBackdating, lifetime / kBackdatedPart);
   PERIGEE_ASSIGN_OR_RETURN(const Certificate leaf,
-                           IssueClient(*issuing_, *key, uri, {now - kClientBackdating, not_after}));
+                           IssueClient(*issuing_, *key, uri, {not_before, not_after}));
   return IssuedCertificate{.chain_pem = BundleToPem({leaf, issuing_->certificate}),
                            .serial = leaf.Serial(),
                            .not_after = leaf.NotAfter()};

@@ -13,6 +13,7 @@
 #include "satellite/agent/reconcile_loop.h"
 #include "satellite/agent/reporting.h"
 #include "satellite/link/link.h"
+#include "satellite/link/time_floor.h"
 #include "satellite/state/identity.h"
 #include "satellite/state/state.h"
 #include "shared/base/files.h"
@@ -44,8 +45,10 @@ absl::StatusOr<Fd> LockDirectory(const std::string& data_dir) {
 class RunningAgent final : public Agent, public LinkOwner {
  public:
   RunningAgent(Config config, SatelliteIdentity identity, v1::SatelliteFacts facts,
-               std::unique_ptr<Runtime> runtime, std::unique_ptr<SiteState> state, Fd lock)
-      : config_(std::move(config)),
+               std::unique_ptr<Runtime> runtime, std::unique_ptr<SiteState> state, Fd lock,
+               const Clock& clock)
+      : clock_(clock),
+        config_(std::move(config)),
         identity_(std::move(identity)),
         facts_(std::move(facts)),
         lock_(std::move(lock)),
@@ -62,11 +65,11 @@ class RunningAgent final : public Agent, public LinkOwner {
     loop_.reset();
   }
 
-  absl::Status Begin(const Clock& clock, Random& random);
+  absl::Status Begin(Random& random);
 
  private:
   absl::StatusOr<LaunchSite> MakeSite() const;
-  absl::Status TellOfStart(const Clock& clock);
+  absl::Status TellOfStart();
   void TrustChanged(const v1::TrustRoots& trust);
   template <typename Call>
   void WithLink(Call call) {
@@ -87,6 +90,7 @@ class RunningAgent final : public Agent, public LinkOwner {
   absl::Time TimeFloor() override;
   void CertificateRenewed(std::string_view reason, absl::Time not_after) override;
 
+  const Clock& clock_;
   const Config config_;
   const SatelliteIdentity identity_;
   const v1::SatelliteFacts facts_;
@@ -98,9 +102,9 @@ class RunningAgent final : public Agent, public LinkOwner {
   std::unique_ptr<ReconcileLoop> loop_;
   absl::Mutex link_mutex_;  // the loop may report before the link is there, and while it ends
   bool link_ending_ ABSL_GUARDED_BY(link_mutex_) = false;
-  std::unique_ptr<Link> link_;              // set once; destroyed when link_ending_ keeps others away
-  std::atomic<int64_t> centre_micros_ = 0;  // latest time that the centre has told, for the time floor
-  std::string last_alarm_;                  // of the thread "link"
+  std::unique_ptr<Link> link_;             // set once; destroyed when link_ending_ keeps others away
+  std::atomic<int64_t> floor_micros_ = 0;  // the time floor as far as it was raised since the start
+  std::string last_alarm_;                 // of the thread "link"
   std::unique_ptr<LocalServer> local_;
 };
 
@@ -121,26 +125,26 @@ absl::StatusOr<LaunchSite> RunningAgent::MakeSite() const {
   return site;
 }
 
-absl::Status RunningAgent::TellOfStart(const Clock& clock) {
+absl::Status RunningAgent::TellOfStart() {
   const EventSource source{identity_.site, identity_.name, facts_.boot_id()};
   PERIGEE_ASSIGN_OR_RETURN(std::string last_boot, state_->ReadNote(kBootNote));
   std::vector<v1::Event> events;
   if (!last_boot.empty() && last_boot != facts_.boot_id()) {
     events.push_back(
         MakeEvent(source, {.reason = std::string(reason::kRebooted), .message = "the host has started again"},
-                  clock.Now()));
+                  clock_.Now()));
   }
   events.push_back(MakeEvent(source,
                              {.reason = std::string(reason::kAgentStarted),
                               .message = absl::StrCat("perigee-satellite ", PERIGEE_VERSION)},
-                             clock.Now()));
+                             clock_.Now()));
   PERIGEE_RETURN_IF_ERROR(state_->Record({}, std::move(events)));
   return last_boot == facts_.boot_id() ? absl::OkStatus() : state_->WriteNote(kBootNote, facts_.boot_id());
 }
 
-absl::Status RunningAgent::Begin(const Clock& clock, Random& random) {
+absl::Status RunningAgent::Begin(Random& random) {
   // A disk that is full must not keep replicas from starting.
-  if (absl::Status told = TellOfStart(clock); !told.ok())
+  if (absl::Status told = TellOfStart(); !told.ok())
     Log(Level::kError, "the state cannot be written", {{"status", told}});
   PERIGEE_ASSIGN_OR_RETURN(LaunchSite site, MakeSite());
   PERIGEE_ASSIGN_OR_RETURN(AppliedState applied, state_->ReadApplied());
@@ -155,14 +159,14 @@ absl::Status RunningAgent::Begin(const Clock& clock, Random& random) {
   loop_ = std::make_unique<ReconcileLoop>(
       ReconcileLoop::Config{
           .site = std::move(site), .boot_id = facts_.boot_id(), .features = session.features},
-      *state_, *runtime_, clock, std::move(hooks));
+      *state_, *runtime_, clock_, std::move(hooks));
   session_nonce_ = HexEncode(random.Bytes(16));
   {
     // Before the loop starts, so that its first report is not lost. The link only posts to its own thread.
     absl::MutexLock lock(&link_mutex_);
     link_ = std::make_unique<Link>(
         Link::Config{.identity = identity_, .store = IdentityStore(config_.data_dir), .session = session},
-        std::move(applied), *this, clock, random);
+        std::move(applied), *this, clock_, random);
   }
   loop_->Start();
   auto local = LocalServer::Start(config_.data_dir,
@@ -195,7 +199,7 @@ v1::Hello RunningAgent::Greeting() {
 }
 
 absl::Status RunningAgent::Persist(const DeltaPlan& plan, absl::Time signed_at) {
-  absl::Status status = state_->Persist(plan, signed_at);
+  absl::Status status = state_->Persist(plan, RaisedFloor(TimeFloor(), signed_at, clock_.Now()));
   if (!status.ok()) {
     Log(Level::kError, "entries could not be stored", {{"status", status}});
     return status;
@@ -216,8 +220,8 @@ void RunningAgent::LinkDown(const absl::Status& why) {
 }
 
 void RunningAgent::Answered(std::chrono::nanoseconds sent_at, absl::Time centre_time) {
-  centre_micros_ =
-      std::max(centre_micros_.load(), absl::ToUnixMicros(centre_time));  // this thread alone writes it
+  floor_micros_ =
+      absl::ToUnixMicros(RaisedFloor(TimeFloor(), centre_time, clock_.Now()));  // this thread alone
   loop_->Answered(sent_at);
 }
 
@@ -255,7 +259,7 @@ void RunningAgent::Alarm(std::string_view reason, const std::string& message) {
 
 absl::Time RunningAgent::TimeFloor() {
   auto head = state_->ReadHead();
-  return std::max(head.ok() ? head->time_floor : absl::UnixEpoch(), absl::FromUnixMicros(centre_micros_));
+  return std::max(head.ok() ? head->time_floor : absl::UnixEpoch(), absl::FromUnixMicros(floor_micros_));
 }
 
 void RunningAgent::CertificateRenewed(std::string_view reason, absl::Time not_after) {
@@ -282,8 +286,8 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(Config config, std::unique_p
   PERIGEE_ASSIGN_OR_RETURN(auto state, SiteState::Open(config.data_dir + "/state.db"));
   v1::SatelliteFacts facts = GatherFacts(config.facts);
   auto agent = std::make_unique<RunningAgent>(std::move(config), *std::move(identity), std::move(facts),
-                                              std::move(runtime), std::move(state), std::move(lock));
-  PERIGEE_RETURN_IF_ERROR(agent->Begin(clock, random));
+                                              std::move(runtime), std::move(state), std::move(lock), clock);
+  PERIGEE_RETURN_IF_ERROR(agent->Begin(random));
   return std::unique_ptr<Agent>(std::move(agent));
 }
 

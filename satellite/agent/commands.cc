@@ -16,6 +16,7 @@
 #include "satellite/agent/offline_view.h"
 #include "satellite/logs/reader.h"
 #include "satellite/runtime/process_runtime.h"
+#include "satellite/shim/protocol.h"
 #include "shared/base/files.h"
 #include "shared/base/limits.h"
 #include "shared/base/status.h"
@@ -122,7 +123,7 @@ int RunLogs(const std::string& data_dir, const std::string& replica, size_t tail
   auto found = FindReplicas(*view, replica);
   if (!found.ok()) {
     // One that is removed, or whose entry is gone, may still have left something.
-    if (!FileExists(LogDirectory(data_dir, replica)) || replica.find('/') != std::string::npos) {
+    if (!IsReplicaId(replica) || !FileExists(LogDirectory(data_dir, replica))) {
       return Fail(found.status());
     }
     found = std::vector<LocalReplica>{{.id = replica, .name = replica}};

@@ -3,8 +3,11 @@
 #include <charconv>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "satellite/shim/protocol.h"
+#include "shared/base/files.h"
 #include "shared/base/status.h"
 #include "shared/resource/quantity.h"
 #include "shared/resource/reasons.h"
@@ -198,6 +201,14 @@ std::string ReplicaName(const v1::ReplicaEntry& entry) {
 
 std::string LogDirectory(const std::string& data_dir, const std::string& id) {
   return absl::StrCat(data_dir, "/logs/", id);
+}
+
+absl::Status RemoveLogs(const std::string& data_dir, const std::string& id) {
+  if (!IsReplicaId(id)) {
+    return absl::InvalidArgumentError(absl::StrCat("no logs are removed for \"", absl::CHexEscape(id),
+                                                   "\": a replica's id is 1 to 64 of a-z, 0-9 and -"));
+  }
+  return RemoveTree(LogDirectory(data_dir, id));
 }
 
 Launch MakeLaunch(const LaunchSite& site, const Desired& desired, const std::string& id,

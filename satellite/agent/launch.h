@@ -41,5 +41,7 @@ std::vector<std::string> PublicEnvironment(const LaunchSite& site, const Desired
 // "checkout-0", as people see it.
 std::string ReplicaName(const v1::ReplicaEntry& entry);
 std::string LogDirectory(const std::string& data_dir, const std::string& id);
+// INVALID_ARGUMENT for an id that is none and could lead out of the logs ("..").
+absl::Status RemoveLogs(const std::string& data_dir, const std::string& id);
 
 }  // namespace perigee::satellite

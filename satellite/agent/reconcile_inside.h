@@ -31,7 +31,11 @@ struct ReconcileLoop::Loop {
   ~Loop();
 
   void Load();
-  void LoadEntries();
+  void LoadAgainSoon(const absl::Status& why);
+  absl::Status LoadBooks();
+  absl::Status LoadEntries();
+  void EntriesChanged();
+  void Listen();
   void Reconcile();
   void WatchHealth();
   std::optional<RecalledHealth> Recall(const Observed& now) const;
@@ -74,6 +78,8 @@ struct ReconcileLoop::Loop {
 
   // Of the thread "reconcile".
   bool stopping = false;
+  bool loaded = false;  // before it nothing is adopted, hence nothing planned
+  bool load_again_armed = false;
   std::shared_ptr<const Desired> desired = std::make_shared<Desired>();
   std::vector<StoredEntry> kept;
   uint64_t sequence = 0;
@@ -82,7 +88,8 @@ struct ReconcileLoop::Loop {
   std::map<std::string, std::string> written_current;  // replica id -> `current` as it is on disk
   std::map<std::string, ReplicaBook> unwritten_books;
   std::vector<v1::Event> unwritten_events;
-  std::string state_problem;
+  std::string state_problem;  // writing
+  std::string read_problem;
 
   std::map<std::string, Observed> observed;
   bool observed_known = false;

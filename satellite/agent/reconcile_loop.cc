@@ -33,18 +33,6 @@ ReconcileLoop::Loop::Loop(Config config_in, SiteState& state, Runtime& runtime, 
   }
   monitor = std::make_unique<HealthMonitor>(clock, [this] { Post([this] { Reconcile(); }); });
   for (int i = 0; i < kActors; ++i) actors.push_back(std::make_unique<Executor>("act"));
-  runtime.Listen({.changed =
-                      [this, gate = gate](const Observed& now) {
-                        gate->Post([this, now] {
-                          if (!stopping) Changed(now);
-                        });
-                      },
-                  .resync =
-                      [this, gate = gate] {
-                        gate->Post([this] {
-                          if (!stopping) Adopt();
-                        });
-                      }});
 }
 
 ReconcileLoop::Loop::~Loop() {
@@ -65,39 +53,81 @@ ReconcileLoop::Loop::~Loop() {
 
 // ---- What is known.
 
+// What starts replicas after a boot must not depend on one read: it is tried until it succeeds.
 void ReconcileLoop::Loop::Load() {
-  auto stored = state.Books();
-  if (!stored.ok()) {
-    Log(Level::kError, "bookkeeping of replicas cannot be read", {{"status", stored.status()}});
-    stored = std::vector<ReplicaBook>();
-  }
-  for (const ReplicaBook& book : *stored) {
-    books[book.id] = BookOfBoot(book, config.boot_id);
-    written_current[book.id] = book.current;
-  }
-  LoadEntries();
+  absl::Status read = LoadBooks();
+  if (read.ok()) read = LoadEntries();
+  if (!read.ok()) return LoadAgainSoon(read);
+  loaded = true;
+  read_problem.clear();
+  Listen();
   Adopt();
 }
 
-void ReconcileLoop::Loop::LoadEntries() {
-  auto head = state.ReadHead();
-  auto entries = state.Entries();
-  auto kept_now = state.KeptEntries();
-  if (!head.ok() || !entries.ok() || !kept_now.ok()) {
-    Log(Level::kError, "the stored entries cannot be read",
-        {{"head", head.status()}, {"entries", entries.status()}});
-    return;
+void ReconcileLoop::Loop::LoadAgainSoon(const absl::Status& why) {
+  if (read_problem.empty()) Log(Level::kError, "the state cannot be read", {{"status", why}});
+  read_problem = absl::StrCat("the state cannot be read: ", why.message());
+  ReportConditions();
+  Publish();
+  if (std::exchange(load_again_armed, true)) return;
+  executor->PostAfter(config.retry, [this] {
+    load_again_armed = false;
+    if (stopping) return;
+    if (loaded) {
+      EntriesChanged();
+    } else {
+      Load();
+    }
+  });
+}
+
+// Not before the state is known: a runtime may ask for an adoption at once, and what is planned without the books
+// overwrites them.
+void ReconcileLoop::Loop::Listen() {
+  runtime.Listen({.changed =
+                      [this, gate = gate](const Observed& now) {
+                        gate->Post([this, now] {
+                          if (!stopping) Changed(now);
+                        });
+                      },
+                  .resync =
+                      [this, gate = gate] {
+                        gate->Post([this] {
+                          if (!stopping) Adopt();
+                        });
+                      }});
+}
+
+absl::Status ReconcileLoop::Loop::LoadBooks() {
+  PERIGEE_ASSIGN_OR_RETURN(const std::vector<ReplicaBook> stored, state.Books());
+  for (const ReplicaBook& book : stored) {
+    books[book.id] = BookOfBoot(book, config.boot_id);
+    written_current[book.id] = book.current;
   }
-  kept = *std::move(kept_now);
-  sequence = head->sequence;
-  applied = !head->root.empty();
-  auto parsed = std::make_shared<Desired>(ParseDesired(*entries, kept, config.features));
+  return absl::OkStatus();
+}
+
+absl::Status ReconcileLoop::Loop::LoadEntries() {
+  PERIGEE_ASSIGN_OR_RETURN(const Head head, state.ReadHead());
+  PERIGEE_ASSIGN_OR_RETURN(const std::vector<StoredEntry> entries, state.Entries());
+  PERIGEE_ASSIGN_OR_RETURN(kept, state.KeptEntries());
+  sequence = head.sequence;
+  applied = !head.root.empty();
+  auto parsed = std::make_shared<Desired>(ParseDesired(entries, kept, config.features));
   for (const v1::Applied::Refusal& refusal : parsed->refused) {
     Log(Level::kWarning, "an entry is refused; what runs is kept",
         {{"key", refusal.key()}, {"reason", refusal.reason()}, {"message", refusal.message()}});
   }
   desired = std::move(parsed);
   if (desired->trust.delivery_keys_size() > 0) hooks.trust_changed(desired->trust);
+  return absl::OkStatus();
+}
+
+void ReconcileLoop::Loop::EntriesChanged() {
+  if (!loaded) return;  // Load reads them too
+  if (absl::Status read = LoadEntries(); !read.ok()) return LoadAgainSoon(read);
+  read_problem.clear();
+  Reconcile();
 }
 
 // A run that is already in the book was watched by an earlier agent.
@@ -180,10 +210,7 @@ void ReconcileLoop::Start() {
 }
 
 void ReconcileLoop::EntriesChanged() {
-  loop_->Post([loop = loop_.get()] {
-    loop->LoadEntries();
-    loop->Reconcile();
-  });
+  loop_->Post([loop = loop_.get()] { loop->EntriesChanged(); });
 }
 
 void ReconcileLoop::LinkChanged(bool connected, const std::string& why) {

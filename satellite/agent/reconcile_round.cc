@@ -2,7 +2,6 @@
 
 #include "google/protobuf/util/message_differencer.h"
 #include "satellite/agent/reconcile_inside.h"
-#include "shared/base/files.h"
 #include "shared/base/limits.h"
 #include "shared/base/status.h"
 #include "shared/telemetry/log.h"
@@ -107,7 +106,7 @@ void ReconcileLoop::Loop::CollectKept() {
     Log(Level::kWarning, "old entries cannot be let go", {{"status", status}});
     return;
   }
-  LoadEntries();
+  if (absl::Status read = LoadEntries(); !read.ok()) LoadAgainSoon(read);
 }
 
 // ---- Saying.
@@ -128,9 +127,11 @@ void ReconcileLoop::Loop::ReportStatuses(const Plan& plan) {
 }
 
 void ReconcileLoop::Loop::ReportConditions() {
-  std::vector<v1::Condition> now = MakeConditions(
-      {.launcher_problem = launcher_problem, .state_problem = state_problem, .observed = &observed},
-      conditions, clock.Now());
+  std::vector<v1::Condition> now =
+      MakeConditions({.launcher_problem = launcher_problem,
+                      .state_problem = read_problem.empty() ? state_problem : read_problem,
+                      .observed = &observed},
+                     conditions, clock.Now());
   const bool same = std::equal(now.begin(), now.end(), conditions.begin(), conditions.end(),
                                [](const v1::Condition& a, const v1::Condition& b) {
                                  return google::protobuf::util::MessageDifferencer::Equals(a, b);
@@ -171,6 +172,10 @@ void ReconcileLoop::Loop::ArmWake(absl::Duration at) {
 }
 
 absl::Status ReconcileLoop::Loop::MarkRestart(const std::string& id) {
+  if (!loaded) {
+    return absl::UnavailableError(absl::StrCat("nothing is known of ", id, " yet: ", read_problem,
+                                               "; it is tried again, so try later"));
+  }
   auto book = books.find(id);
   if (book == books.end() || book->second.gone)
     return absl::NotFoundError(absl::StrCat("no replica ", id, " here"));
@@ -187,7 +192,7 @@ void ReconcileLoop::Loop::ForgetGone(const std::vector<std::string>& ids) {
     auto book = books.find(id);
     if (book == books.end() || !book->second.gone || desired->wanted.contains(id)) continue;
     absl::Status status = state.DeleteBook(id);
-    if (status.ok()) status = RemoveTree(LogDirectory(config.site.data_dir, id));
+    if (status.ok()) status = RemoveLogs(config.site.data_dir, id);
     if (!status.ok()) {
       Log(Level::kWarning, "what a removed replica left behind stays", {{"replica", id}, {"status", status}});
       continue;

@@ -126,7 +126,7 @@ std::shared_ptr<grpc::Channel> Link::OpenChannel() {
     return nullptr;
   }
   auto credentials = MutualTlsClientFromPem(identity->pem, identity->root_certificates,
-                                            VerificationTime(clock_.Now(), owner_.TimeFloor()));
+                                            VerificationTimes(clock_.Now(), owner_.TimeFloor()));
   if (!credentials.ok()) {
     owner_.LinkDown(Annotate(credentials.status(), "using this satellite's certificate"));
     return nullptr;
@@ -154,8 +154,14 @@ void Link::Ended(const absl::Status& status) {
                     : status.ok()       ? absl::UnavailableError("the stream ended")
                                         : status);
   }
+  CountRefusal(status);
   renewer_->Wake();  // the certificate may be the reason
   DialAfter(redial_at_once_ ? absl::ZeroDuration() : reconnect_.Next(random_.Fraction(), retry_after_));
+}
+
+void Link::CountRefusal(const absl::Status& status) {
+  refused_handshakes_ = LooksRefused(status) ? refused_handshakes_ + 1 : 0;
+  renewer_->SetRefused(refused_handshakes_ >= config_.refusals_before_recovery);
 }
 
 void Link::SetLive(std::shared_ptr<grpc::Channel> channel) {
@@ -190,6 +196,7 @@ void Link::Carry(const SatelliteSession::Effects& effects) {
       CarryPersist(*persist);
     } else if (const auto* up = std::get_if<SatelliteSession::Up>(&effect)) {
       reconnect_.OnUp();
+      CountRefusal(absl::OkStatus());
       SetLive(channel_);
       owner_.LinkUp(up->welcome);
       renewer_->Wake();

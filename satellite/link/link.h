@@ -6,8 +6,10 @@
 //   Link link(config, *state->ReadApplied(), owner, SystemClock(), SystemRandom());
 //   link.Report({.replicas = changed});
 //
-// Certificates are verified at max(clock, build time, last signed time): a host whose clock was set back, or never
-// set, still connects. A clock that runs ahead is believed; the server decides about our own certificate.
+// Certificates are verified at max(clock, build time, time floor), else without the floor: a host whose clock was set
+// back, or never set, still connects, and so does one whose floor was raised by a control plane whose clock ran ahead.
+// A clock that runs ahead is believed; the server decides about our own certificate. When it refuses that one several
+// times in a row, whatever the certificate says of itself, it is recovered as an expired one is.
 #pragma once
 
 #include <atomic>
@@ -57,6 +59,7 @@ class Link {
     SatelliteSession::Config session;
     absl::Duration no_network_retry = absl::Seconds(1);
     absl::Duration renewal_interval = absl::Seconds(1);
+    int refusals_before_recovery = 5;
   };
   Link(Config config, AppliedState applied, LinkOwner& owner, const Clock& clock, Random& random);
   ~Link();  // ends the stream and waits for it
@@ -80,6 +83,7 @@ class Link {
   void Receive(const v1::FromControlPlane& message);
   void Close(const absl::Status& why, absl::Duration retry_after);
   void Ended(const absl::Status& status);
+  void CountRefusal(const absl::Status& status);
   void OfferEvents();
   void ArmTick();
   void SetLive(std::shared_ptr<grpc::Channel> channel);
@@ -95,6 +99,7 @@ class Link {
   // Of the thread "link".
   SatelliteSession session_;
   Reconnect reconnect_;
+  int refused_handshakes_ = 0;  // since the last session, or the last try that did not reach the centre
   std::shared_ptr<grpc::Channel> channel_;
   std::shared_ptr<SessionStream> stream_;
   absl::Duration retry_after_ = absl::ZeroDuration();

@@ -3,6 +3,7 @@
 // not come back as one.
 #pragma once
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "shared/base/backoff.h"
 
@@ -19,6 +20,11 @@ class Reconnect {
   BackoffPolicy policy_{absl::Seconds(1), absl::Seconds(30)};
   int failures_ = 0;
 };
+
+// Whether a try that ended so reached the control plane and got no connection. A server that refuses a certificate does
+// not say so (in TLS 1.3 that comes after the client's own part of the handshake): it closes. gRPC has the word for it
+// only in its text.
+bool LooksRefused(const absl::Status& ended);
 
 // A certificate is renewed after a third of its life.
 bool RenewalDue(absl::Time not_before, absl::Time not_after, absl::Time now);

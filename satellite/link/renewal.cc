@@ -61,8 +61,9 @@ void Renewer::Body() {
   const Certificate& leaf = identity->chain.front();
   const absl::Time now = VerificationTime(clock_.Now(), hooks_.time_floor());
   const std::shared_ptr<grpc::Channel> channel = hooks_.live_channel();
-  const bool due = channel != nullptr ? RenewalDue(leaf.NotBefore(), leaf.NotAfter(), now)
-                                      : now >= leaf.NotAfter() && MayReach(AddressOf(config_.https_endpoint));
+  const bool due = channel != nullptr
+                       ? RenewalDue(leaf.NotBefore(), leaf.NotAfter(), now)
+                       : (now >= leaf.NotAfter() || refused_) && MayReach(AddressOf(config_.https_endpoint));
   if (!due) return StayQuiet(std::min(kIdlePause, PauseFor(leaf, now)));
   if (absl::Status status = Refresh(*identity, channel.get()); !status.ok()) {
     StayQuiet(PauseFor(leaf, now));
@@ -89,8 +90,16 @@ absl::StatusOr<std::string> Renewer::AskOverLink(const std::string& request, grp
 }
 
 absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request) {
-  const absl::Time now = VerificationTime(clock_.Now(), hooks_.time_floor());
-  PERIGEE_ASSIGN_OR_RETURN(HttpsClient client, ClientFor(config_.store, config_.https_endpoint, now));
+  absl::StatusOr<std::string> chain = absl::UnauthenticatedError("not asked yet");
+  for (const absl::Time at : VerificationTimes(clock_.Now(), hooks_.time_floor())) {
+    chain = AskOverHttps(request, at);
+    if (!absl::IsUnauthenticated(chain.status())) break;
+  }
+  return chain;
+}
+
+absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request, absl::Time verify_at) {
+  PERIGEE_ASSIGN_OR_RETURN(HttpsClient client, ClientFor(config_.store, config_.https_endpoint, verify_at));
   PERIGEE_ASSIGN_OR_RETURN(HttpsResponse nonce_answer, client.Get("/recover/v1/nonce"));
   v1::RecoverRequest body;
   if (nonce_answer.status != 200 ||
@@ -104,7 +113,7 @@ absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request) {
   PERIGEE_ASSIGN_OR_RETURN(std::string signature, identity.key.Sign(signed_bytes));
   body.set_certificate(BundleToPem(identity.chain));
   body.set_certificate_request(request);
-  *body.mutable_at() = ToTimestamp(now);
+  *body.mutable_at() = ToTimestamp(verify_at);
   body.set_signature(signature);
   std::string json;
   if (!google::protobuf::util::MessageToJsonString(body, &json).ok())

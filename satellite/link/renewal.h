@@ -1,9 +1,10 @@
 // Keeps the certificate fresh, on a thread of its own ("renew"): asks for a new
-// one over the live link after a third of its life, and recovers an expired one
-// over HTTPS by a request signed with its key. The key stays; key and chain are
+// one over the live link after a third of its life, and recovers an expired one,
+// or one that the server refuses, over HTTPS by a request signed with its key. The key stays; key and chain are
 // replaced on disk in one rename before anybody hears of it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,6 +37,8 @@ class Renewer {
 
   Renewer(Config config, Hooks hooks, const Clock& clock);
   void Wake() { job_.Wake(); }
+  // The server does not take the certificate, though it has not ended: it was issued while a clock was wrong.
+  void SetRefused(bool refused) { refused_ = refused; }
 
  private:
   void Body();
@@ -43,11 +46,13 @@ class Renewer {
   void StayQuiet(absl::Duration time) { quiet_until_ = absl::FromChrono(clock_.SinceBoot()) + time; }
   absl::StatusOr<std::string> AskOverLink(const std::string& request, grpc::Channel& channel);
   absl::StatusOr<std::string> AskOverHttps(const std::string& request);
+  absl::StatusOr<std::string> AskOverHttps(const std::string& request, absl::Time verify_at);
   absl::Status TakeUp(const std::string& chain_pem, std::string_view reason);
 
   const Config config_;
   const Hooks hooks_;
   const Clock& clock_;
+  std::atomic<bool> refused_ = false;
   absl::Duration quiet_until_ = absl::ZeroDuration();  // CLOCK_BOOTTIME; of the job's thread
   BackgroundJob job_;
 };

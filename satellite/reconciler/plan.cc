@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "satellite/shim/protocol.h"
 #include "shared/base/random.h"
 #include "shared/base/string_views.h"
 #include "shared/resource/reasons.h"
@@ -13,18 +14,29 @@ namespace {
 
 constexpr std::string_view kReplicaPrefix = "replica/";
 
+bool IsOfReplica(const StoredEntry& entry) {
+  return entry.key.starts_with(kReplicaPrefix);
+}
+
+// Empty when the key names no replica. The id becomes a part of paths, so no key may smuggle in "..".
+std::string ReplicaIdOf(std::string_view key) {
+  if (!key.starts_with(kReplicaPrefix)) return "";
+  const std::string_view id = key.substr(kReplicaPrefix.size());
+  return IsReplicaId(id) ? std::string(id) : "";
+}
+
 class Parser {
  public:
   explicit Parser(const std::vector<std::string>& features) : features_(features) {}
 
   void TakeWanted(const StoredEntry& stored) {
+    if (IsOfReplica(stored) && ReplicaIdOf(stored.key).empty()) return RefuseKey(stored.key);
     if (stored.damaged) return TakeDamaged(stored);
     const std::vector<std::string> lacking = MissingFeatures(stored.payload, features_);
     if (!lacking.empty()) {
       Refuse(stored.key, reason::kAgentTooOld, absl::StrCat("needs ", lacking.front()));
-      if (stored.key.starts_with(kReplicaPrefix)) {
-        const std::string id = stored.key.substr(kReplicaPrefix.size());
-        desired_.wanted[id] = {.sha256 = HexEncode(stored.sha256), .lacking = lacking};
+      if (IsOfReplica(stored)) {
+        desired_.wanted[ReplicaIdOf(stored.key)] = {.sha256 = HexEncode(stored.sha256), .lacking = lacking};
       }
       return;
     }
@@ -61,14 +73,18 @@ class Parser {
   // It is wanted, only not readable: what runs is kept until the centre has sent it again.
   void TakeDamaged(const StoredEntry& stored) {
     Refuse(stored.key, reason::kEntryRefused, "the stored entry is damaged on this host's disk");
-    if (!stored.key.starts_with(kReplicaPrefix)) return;
-    WantedReplica& wanted = desired_.wanted[stored.key.substr(kReplicaPrefix.size())];
+    if (!IsOfReplica(stored)) return;
+    WantedReplica& wanted = desired_.wanted[ReplicaIdOf(stored.key)];
     wanted.sha256 = HexEncode(stored.sha256);
     wanted.damaged = true;
   }
 
   void TakeReplica(const StoredEntry& stored, const v1::ReplicaEntry& entry, bool wanted) {
-    const std::string id = stored.key.substr(kReplicaPrefix.size());
+    const std::string id = ReplicaIdOf(stored.key);
+    if (id.empty()) {
+      if (wanted) RefuseKey(stored.key);
+      return;
+    }
     const std::string sha256 = HexEncode(stored.sha256);
     absl::StatusOr<ReplicaPolicy> policy = PolicyOf(entry);
     if (policy.ok() && entry.assignment_uid() != id) {
@@ -89,6 +105,11 @@ class Parser {
   void TakeContent(const std::string& key, v1::EntryPayload& payload) {
     if (payload.has_config()) desired_.configs[key] = std::move(*payload.mutable_config());
     if (payload.has_secret()) desired_.secrets[key] = std::move(*payload.mutable_secret());
+  }
+
+  void RefuseKey(const std::string& key) {
+    Refuse(key, reason::kEntryRefused,
+           "the key of a replica is replica/ and its id: 1 to 64 of a-z, 0-9 and -; nothing is done for it");
   }
 
   void Refuse(const std::string& key, std::string_view reason, std::string_view message) {
@@ -166,8 +187,7 @@ std::set<EntryVersion> NeededVersions(const std::vector<StoredEntry>& kept,
   std::set<EntryVersion> needed;
   std::set<std::string> content_keys;
   for (const StoredEntry& entry : kept) {
-    if (!entry.key.starts_with(kReplicaPrefix)) continue;
-    auto book = books.find(entry.key.substr(kReplicaPrefix.size()));
+    auto book = books.find(ReplicaIdOf(entry.key));
     if (book == books.end()) continue;
     const std::string sha256 = HexEncode(entry.sha256);
     if (sha256 != book->second.current && sha256 != book->second.previous) continue;

@@ -1,6 +1,6 @@
 // All replicas of a satellite at once: a snapshot in, a plan out. Pure.
 //
-//   Plan plan = MakePlan(snapshot);
+//   Plan plan = MakePlan(ParseDesired(entries, kept, features), snapshot);
 //   state.Record(plan.books, events of plan);   // persist...
 //   for (auto& action : plan.actions) ...       // ...then act, one at a time per replica
 #pragma once

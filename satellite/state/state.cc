@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "satellite/state/notes.h"
+#include "satellite/state/outbox.h"
+#include "satellite/state/rows.h"
 #include "shared/base/failpoint.h"
-#include "shared/base/limits.h"
 #include "shared/base/status.h"
-#include "shared/resource/reasons.h"
-#include "shared/session/moment.h"
 #include "shared/sqlite/database.h"
 
 namespace perigee::satellite {
@@ -28,29 +27,16 @@ constexpr Sql kMigrations[] = {
 
 constexpr Sql kEntriesSql = "SELECT key, payload, sha256 FROM entries ORDER BY key";
 
-constexpr char kDroppedNote[] = "events_dropped";             // how many, since the centre last heard of it
-constexpr char kDroppedEventNote[] = "events_dropped_event";  // sequence of the event that says so
-
-// Calls `use` for each row.
-template <typename Use>
-absl::Status ForEachRow(Statement& statement, Use use) {
-  while (true) {
-    PERIGEE_ASSIGN_OR_RETURN(bool more, statement.Step());
-    if (!more) return absl::OkStatus();
-    use(statement);
-  }
-}
-
 class SqliteSiteState final : public SiteState {
  public:
-  explicit SqliteSiteState(std::unique_ptr<Database> database) : db_(std::move(database)) {}
+  explicit SqliteSiteState(std::unique_ptr<Database> database)
+      : db_(std::move(database)), notes_(*db_), outbox_(*db_, notes_) {}
 
   absl::StatusOr<Head> ReadHead() override;
   absl::StatusOr<AppliedState> ReadApplied() override;
   absl::StatusOr<std::vector<StoredEntry>> Entries() override;
   absl::StatusOr<std::vector<StoredEntry>> KeptEntries() override;
-  absl::StatusOr<bool> Apply(const v1::Delta& whole, const TrustAnchors& trust) override;
-  absl::Status Persist(const DeltaPlan& plan, absl::Time signed_at) override;
+  absl::Status Persist(const DeltaPlan& plan, absl::Time time_floor) override;
   absl::Status KeepOnly(const std::set<EntryVersion>& needed) override;
   absl::StatusOr<std::vector<ReplicaBook>> Books() override;
   absl::Status Record(const std::vector<ReplicaBook>& books, std::vector<v1::Event> events) override;
@@ -67,13 +53,7 @@ class SqliteSiteState final : public SiteState {
   absl::Status CheckAgainstHead(const DeltaPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status PutEntries(const DeltaPlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckRoot(const std::string& root) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status PutHead(const AppliedState& next, absl::Time signed_at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<uint64_t> AddEvent(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status BoundOutbox(const v1::Event& newest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<int64_t> CountNote(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::string> LoadNote(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status PutNote(const std::string& name, const std::string& text)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status PutHead(const AppliedState& next, absl::Time time_floor) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status InTransaction(const std::function<absl::Status()>& body)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return WithTransaction(*db_, body);
@@ -81,6 +61,8 @@ class SqliteSiteState final : public SiteState {
 
   absl::Mutex mutex_;
   const std::unique_ptr<Database> db_ ABSL_PT_GUARDED_BY(mutex_);
+  Notes notes_ ABSL_GUARDED_BY(mutex_);
+  Outbox outbox_ ABSL_GUARDED_BY(mutex_);
 };
 
 // ---- Head and entries.
@@ -101,6 +83,7 @@ absl::StatusOr<Head> SqliteSiteState::LoadHead() {
 
 absl::StatusOr<Head> SqliteSiteState::ReadHead() {
   absl::MutexLock lock(&mutex_);
+  PERIGEE_FAILPOINT("state.read.head");
   return LoadHead();
 }
 
@@ -148,23 +131,17 @@ absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::LoadEntries(Sql sql) {
 
 absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::Entries() {
   absl::MutexLock lock(&mutex_);
+  PERIGEE_FAILPOINT("state.read.entries");
   return LoadEntries(kEntriesSql);
 }
 
 absl::StatusOr<std::vector<StoredEntry>> SqliteSiteState::KeptEntries() {
   absl::MutexLock lock(&mutex_);
+  PERIGEE_FAILPOINT("state.read.kept");
   PERIGEE_ASSIGN_OR_RETURN(std::vector<StoredEntry> kept,
                            LoadEntries("SELECT key, payload, sha256 FROM kept ORDER BY key, sha256"));
   std::erase_if(kept, [](const StoredEntry& entry) { return entry.damaged; });
   return kept;
-}
-
-absl::StatusOr<bool> SqliteSiteState::Apply(const v1::Delta& whole, const TrustAnchors& trust) {
-  PERIGEE_ASSIGN_OR_RETURN(AppliedState have, ReadApplied());
-  PERIGEE_ASSIGN_OR_RETURN(DeltaPlan plan, PlanDelta(have, whole, trust.satellite_uid, trust.delivery_keys));
-  if (!plan.changes) return false;
-  PERIGEE_RETURN_IF_ERROR(Persist(plan, FromTimestamp(whole.signed_root().signed_at())));
-  return true;
 }
 
 absl::Status SqliteSiteState::CheckAgainstHead(const DeltaPlan& plan) {
@@ -217,9 +194,9 @@ absl::Status SqliteSiteState::CheckRoot(const std::string& root) {
   return absl::DataLossError("the stored entries do not have the root that was signed");
 }
 
-absl::Status SqliteSiteState::PutHead(const AppliedState& next, absl::Time signed_at) {
+absl::Status SqliteSiteState::PutHead(const AppliedState& next, absl::Time time_floor) {
   PERIGEE_ASSIGN_OR_RETURN(Head head, LoadHead());
-  const absl::Time floor = std::max(head.time_floor, signed_at);
+  const absl::Time floor = std::max(head.time_floor, time_floor);
   return db_->Execute(
       "INSERT OR REPLACE INTO head (id, epoch_number, epoch_id, sequence, root, time_floor) VALUES (1, ?, ?, "
       "?, ?, ?)",
@@ -227,7 +204,7 @@ absl::Status SqliteSiteState::PutHead(const AppliedState& next, absl::Time signe
       Blob{next.root}, absl::ToUnixMicros(floor));
 }
 
-absl::Status SqliteSiteState::Persist(const DeltaPlan& plan, absl::Time signed_at) {
+absl::Status SqliteSiteState::Persist(const DeltaPlan& plan, absl::Time time_floor) {
   absl::MutexLock lock(&mutex_);
   PERIGEE_FAILPOINT("state.apply.begin");
   PERIGEE_RETURN_IF_ERROR(Annotate(InTransaction([&]() -> absl::Status {
@@ -236,7 +213,7 @@ absl::Status SqliteSiteState::Persist(const DeltaPlan& plan, absl::Time signed_a
                                      PERIGEE_RETURN_IF_ERROR(PutEntries(plan));
                                      PERIGEE_RETURN_IF_ERROR(CheckRoot(plan.next.root));
                                      PERIGEE_FAILPOINT("state.apply.head");
-                                     PERIGEE_RETURN_IF_ERROR(PutHead(plan.next, signed_at));
+                                     PERIGEE_RETURN_IF_ERROR(PutHead(plan.next, time_floor));
                                      PERIGEE_FAILPOINT("state.apply.before_commit");
                                      return absl::OkStatus();
                                    }),
@@ -271,6 +248,7 @@ absl::Status SqliteSiteState::KeepOnly(const std::set<EntryVersion>& needed) {
 
 absl::StatusOr<std::vector<ReplicaBook>> SqliteSiteState::Books() {
   absl::MutexLock lock(&mutex_);
+  PERIGEE_FAILPOINT("state.read.books");
   PERIGEE_ASSIGN_OR_RETURN(Statement rows, db_->Prepare("SELECT bytes FROM books ORDER BY id"));
   std::vector<ReplicaBook> books;
   PERIGEE_RETURN_IF_ERROR(ForEachRow(rows, [&](Statement& row) {
@@ -291,11 +269,7 @@ absl::Status SqliteSiteState::Record(const std::vector<ReplicaBook>& books, std:
                                                book.id, Blob{EncodeBook(book)}));
           PERIGEE_FAILPOINT("state.record.book");
         }
-        for (const v1::Event& event : events) {
-          PERIGEE_RETURN_IF_ERROR(AddEvent(event).status());
-          PERIGEE_FAILPOINT("state.record.event");
-        }
-        return events.empty() ? absl::OkStatus() : BoundOutbox(events.back());
+        return outbox_.Add(events);
       }),
       "storing what happened to replicas");
 }
@@ -305,107 +279,28 @@ absl::Status SqliteSiteState::DeleteBook(const std::string& id) {
   return db_->Execute("DELETE FROM books WHERE id = ?", id);
 }
 
-absl::StatusOr<uint64_t> SqliteSiteState::AddEvent(const v1::Event& event) {
-  // The number is the row's; it is put into the bytes when they are read.
-  PERIGEE_RETURN_IF_ERROR(
-      db_->Execute("INSERT INTO outbox (bytes) VALUES (?)", Blob{event.SerializeAsString()}));
-  PERIGEE_ASSIGN_OR_RETURN(Statement row,
-                           db_->Prepare("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'"));
-  PERIGEE_ASSIGN_OR_RETURN(bool found, row.Step());
-  if (!found) return absl::InternalError("the outbox has no sequence");
-  return static_cast<uint64_t>(row.Int(0));
-}
-
-absl::Status SqliteSiteState::BoundOutbox(const v1::Event& newest) {
-  int64_t count = 0;
-  {
-    PERIGEE_ASSIGN_OR_RETURN(Statement row, db_->Prepare("SELECT COUNT(*) FROM outbox"));
-    PERIGEE_RETURN_IF_ERROR(row.Step().status());
-    count = row.Int(0);
-  }
-  if (count <= limits::kOutboxEvents) return absl::OkStatus();
-  // A batch at a time, so that a full outbox does not mean a deletion for each event.
-  const int64_t excess = count - limits::kOutboxEvents + limits::kEventBatch;
-  PERIGEE_ASSIGN_OR_RETURN(int64_t said_by, CountNote(kDroppedEventNote));
-  PERIGEE_RETURN_IF_ERROR(db_->Execute("DELETE FROM outbox WHERE sequence = ?", said_by));
-  PERIGEE_RETURN_IF_ERROR(db_->Execute(
-      "DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM outbox ORDER BY sequence LIMIT ?)",
-      excess));
-  PERIGEE_ASSIGN_OR_RETURN(int64_t before, CountNote(kDroppedNote));
-  const int64_t dropped = before + db_->Changes();
-  v1::Event event;
-  event.set_type("Warning");
-  event.set_reason(std::string(reason::kEventsDropped));
-  event.set_message(
-      absl::StrCat(dropped, " events of the time without a link were dropped, the oldest first"));
-  *event.mutable_site_time() = newest.site_time();
-  event.set_boot_id(newest.boot_id());
-  event.set_site(newest.site());
-  event.set_satellite(newest.satellite());
-  PERIGEE_ASSIGN_OR_RETURN(uint64_t sequence, AddEvent(event));
-  PERIGEE_RETURN_IF_ERROR(PutNote(kDroppedNote, absl::StrCat(dropped)));
-  return PutNote(kDroppedEventNote, absl::StrCat(sequence));
-}
-
 absl::StatusOr<std::vector<v1::Event>> SqliteSiteState::EventsAfter(uint64_t sequence, int limit) {
   absl::MutexLock lock(&mutex_);
-  PERIGEE_ASSIGN_OR_RETURN(
-      Statement rows,
-      db_->Prepare("SELECT sequence, bytes FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?"));
-  rows.Bind(static_cast<int64_t>(sequence), limit);
-  std::vector<v1::Event> events;
-  PERIGEE_RETURN_IF_ERROR(ForEachRow(rows, [&](Statement& row) {
-    v1::Event event;
-    if (!event.ParseFromString(std::string(row.Bytes(1)))) return;
-    event.set_sequence(static_cast<uint64_t>(row.Int(0)));
-    events.push_back(std::move(event));
-  }));
-  return events;
+  return outbox_.After(sequence, limit);
 }
 
 absl::Status SqliteSiteState::AcknowledgeEvents(uint64_t sequence) {
   absl::MutexLock lock(&mutex_);
   return InTransaction([&]() -> absl::Status {
     mutex_.AssertHeld();
-    PERIGEE_RETURN_IF_ERROR(
-        db_->Execute("DELETE FROM outbox WHERE sequence <= ?", static_cast<int64_t>(sequence)));
-    PERIGEE_ASSIGN_OR_RETURN(int64_t said_by, CountNote(kDroppedEventNote));
-    if (said_by == 0 || static_cast<uint64_t>(said_by) > sequence) return absl::OkStatus();
-    PERIGEE_RETURN_IF_ERROR(PutNote(kDroppedNote, "0"));
-    return PutNote(kDroppedEventNote, "0");
+    return outbox_.Acknowledge(sequence);
   });
-}
-
-// ---- Notes.
-
-absl::StatusOr<std::string> SqliteSiteState::LoadNote(const std::string& name) {
-  PERIGEE_ASSIGN_OR_RETURN(Statement row, db_->Prepare("SELECT text FROM notes WHERE name = ?"));
-  row.Bind(name);
-  PERIGEE_ASSIGN_OR_RETURN(bool found, row.Step());
-  return found ? std::string(row.Text(0)) : std::string();
-}
-
-absl::StatusOr<int64_t> SqliteSiteState::CountNote(const std::string& name) {
-  PERIGEE_ASSIGN_OR_RETURN(std::string text, LoadNote(name));
-  int64_t count = 0;
-  if (!text.empty() && !absl::SimpleAtoi(text, &count))
-    return absl::DataLossError(absl::StrCat("note ", name));
-  return count;
-}
-
-absl::Status SqliteSiteState::PutNote(const std::string& name, const std::string& text) {
-  return db_->Execute("INSERT OR REPLACE INTO notes (name, text) VALUES (?, ?)", name, text);
 }
 
 absl::StatusOr<std::string> SqliteSiteState::ReadNote(const std::string& name) {
   absl::MutexLock lock(&mutex_);
-  return LoadNote(name);
+  return notes_.Read(name);
 }
 
 absl::Status SqliteSiteState::WriteNote(const std::string& name, const std::string& text) {
   absl::MutexLock lock(&mutex_);
   PERIGEE_FAILPOINT("state.note");
-  return PutNote(name, text);
+  return notes_.Write(name, text);
 }
 
 }  // namespace

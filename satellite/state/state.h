@@ -5,7 +5,8 @@
 // after the centre has replaced it; events are numbered once and for ever.
 //
 //   PERIGEE_ASSIGN_OR_RETURN(auto state, SiteState::Open(dir + "/state.db"));
-//   PERIGEE_RETURN_IF_ERROR(state->Apply(delta, {uid, delivery_keys}));   // then answer Applied(...)
+//   PERIGEE_ASSIGN_OR_RETURN(DeltaPlan plan, PlanDelta(*state->ReadApplied(), delta, uid, delivery_keys));
+//   PERIGEE_RETURN_IF_ERROR(state->Persist(plan, time_floor));   // then answer Applied(...)
 #pragma once
 
 #include <cstdint>
@@ -30,14 +31,8 @@ struct Head {
   v1::Epoch epoch;
   uint64_t sequence = 0;
   std::string root;  // 32 bytes; empty: nothing was ever applied
-  // Latest signing time seen: no clock of this host is believed to be before it.
+  // No clock of this host is believed to be before it. Never falls.
   absl::Time time_floor = absl::UnixEpoch();
-};
-
-// Whose signatures are believed, and for whom.
-struct TrustAnchors {
-  std::string satellite_uid;
-  std::vector<std::string> delivery_keys;  // SubjectPublicKeyInfo, DER
 };
 
 struct StoredEntry {
@@ -66,12 +61,10 @@ class SiteState {
   virtual absl::StatusOr<std::vector<StoredEntry>> Entries() = 0;
   // Entries that were replaced or deleted since and are still kept. Without damaged ones.
   virtual absl::StatusOr<std::vector<StoredEntry>> KeptEntries() = 0;
-  // Verifies (see PlanDelta for the order and the codes) and persists in one transaction; entries that it
-  // replaces or deletes are kept. True when it changed something.
-  virtual absl::StatusOr<bool> Apply(const v1::Delta& whole, const TrustAnchors& trust) = 0;
-  // The second half of Apply, for a plan that the session core has verified. Checks again what can be: the head never
-  // falls (OUT_OF_RANGE), one pair has one root (ALREADY_EXISTS), the root is that of the entries (DATA_LOSS).
-  virtual absl::Status Persist(const DeltaPlan& plan, absl::Time signed_at) = 0;
+  // Persists a plan that PlanDelta has verified, in one transaction; entries that it replaces or deletes are kept.
+  // Checks again what can be: the head never falls (OUT_OF_RANGE), one pair has one root (ALREADY_EXISTS), the root is
+  // that of the entries (DATA_LOSS).
+  virtual absl::Status Persist(const DeltaPlan& plan, absl::Time time_floor) = 0;
   // Forgets kept entries other than these.
   virtual absl::Status KeepOnly(const std::set<EntryVersion>& needed) = 0;
 

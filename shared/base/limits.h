@@ -54,6 +54,7 @@ inline constexpr uint64_t kReplicaScratchBytes = 64
 inline constexpr int kGraceHours = 24;                   // longest grace of a stop
 inline constexpr int kReplicasPerSite = 100;
 inline constexpr int kPlacedPerWorkload = 10'000;
+inline constexpr int kTimeFloorStepHours = 1;  // by which one word of the control plane raises a satellite's
 inline constexpr int kLoginFailuresPerMinute = 5;  // per address
 
 }  // namespace perigee::limits

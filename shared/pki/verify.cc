@@ -59,4 +59,11 @@ absl::Time VerificationTime(absl::Time clock, absl::Time floor) {
   return std::max({clock, floor, BuildTime()});
 }
 
+std::vector<absl::Time> VerificationTimes(absl::Time clock, absl::Time floor) {
+  std::vector<absl::Time> times = {VerificationTime(clock, floor)};
+  if (const absl::Time alone = VerificationTime(clock, absl::InfinitePast()); alone < times.front())
+    times.push_back(alone);
+  return times;
+}
+
 }  // namespace perigee

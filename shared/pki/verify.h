@@ -24,6 +24,9 @@ absl::Status VerifyChain(const Certificate& leaf, const Trust& trust, Purpose pu
 // The time to verify at: a clock that was set back, or never set, must not bring back what has
 // expired nor refuse what is fresh. `floor` is the newest time that something signed has told.
 absl::Time VerificationTime(absl::Time clock, absl::Time floor);
+// The times at which a server may be verified, the best first: at the floor, and, should the floor be wrong because
+// the control plane's clock ran ahead when it was raised, at the clock alone. Valid at one of them is enough.
+std::vector<absl::Time> VerificationTimes(absl::Time clock, absl::Time floor);
 // This program was not built before then.
 absl::Time BuildTime();
 

@@ -46,10 +46,11 @@ std::string_view ToStdView(grpc::string_ref text) {
   return {text.data(), text.size()};
 }
 
-// What gRPC's own check of a server does, at a given time.
+// What gRPC's own check of a server does, at given times: one is enough.
 class VerifierAt final : public grpc::experimental::ExternalCertificateVerifier {
  public:
-  VerifierAt(std::vector<Certificate> roots, absl::Time at) : roots_(std::move(roots)), at_(at) {}
+  VerifierAt(std::vector<Certificate> roots, std::vector<absl::Time> times)
+      : roots_(std::move(roots)), times_(std::move(times)) {}
 
   bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
               std::function<void(grpc::Status)>, grpc::Status* result) override {
@@ -63,14 +64,20 @@ class VerifierAt final : public grpc::experimental::ExternalCertificateVerifier 
     auto chain = Certificate::BundleFromPem(pem);
     if (!chain.ok()) return absl::UnauthenticatedError(chain.status().message());
     const Certificate leaf = chain->front();
-    PERIGEE_RETURN_IF_ERROR(VerifyChain(leaf, {roots_, *std::move(chain)}, Purpose::kServer, at_));
+    const Trust trust{roots_, *std::move(chain)};
+    absl::Status trusted;
+    for (const absl::Time at : times_) {
+      trusted = VerifyChain(leaf, trust, Purpose::kServer, at);
+      if (trusted.ok()) break;
+    }
+    PERIGEE_RETURN_IF_ERROR(trusted);
     const std::vector<std::string> names = leaf.DnsNames();
     if (std::find(names.begin(), names.end(), target) != names.end()) return absl::OkStatus();
     return absl::UnauthenticatedError("the server's certificate has another name");
   }
 
   const std::vector<Certificate> roots_;
-  const absl::Time at_;
+  const std::vector<absl::Time> times_;  // at least one
 };
 
 std::shared_ptr<grpc::ChannelCredentials> ChannelCredentialsOf(
@@ -109,16 +116,16 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MutualTlsClient(const 
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MutualTlsClientFromPem(
-    const std::string& identity, const std::string& roots, std::optional<absl::Time> verify_at) {
+    const std::string& identity, const std::string& roots, const std::vector<absl::Time>& verify_at) {
   PERIGEE_ASSIGN_OR_RETURN(const Identity parsed, IdentityFromPem(identity));
   PERIGEE_RETURN_IF_ERROR(CheckRoots(roots));
   const std::vector<grpc::experimental::IdentityKeyCertPair> pairs = {
       {parsed.key.ToPem(), BundleToPem(parsed.chain)}};
   const auto provider = std::make_shared<grpc::experimental::StaticDataCertificateProvider>(roots, pairs);
-  if (!verify_at.has_value()) return ChannelCredentialsOf(provider, nullptr);
+  if (verify_at.empty()) return ChannelCredentialsOf(provider, nullptr);
   PERIGEE_ASSIGN_OR_RETURN(std::vector<Certificate> trusted, Certificate::BundleFromPem(roots));
   return ChannelCredentialsOf(provider, grpc::experimental::ExternalCertificateVerifier::Create<VerifierAt>(
-                                            std::move(trusted), *verify_at));
+                                            std::move(trusted), verify_at));
 }
 
 }  // namespace perigee

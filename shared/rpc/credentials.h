@@ -10,8 +10,8 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
@@ -29,9 +29,9 @@ struct TlsFiles {
 // Demands and verifies a client certificate in the handshake. Fails when the files cannot be used now.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MutualTlsServer(const TlsFiles& files);
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MutualTlsClient(const TlsFiles& files);
-// From PEM in memory. With `verify_at` (see VerificationTime) the server's chain is verified at that time
-// instead of the machine's, so that a host whose clock was never set can still connect.
+// From PEM in memory. With `verify_at` (see VerificationTimes) the server's chain must be valid at one of
+// these times instead of the machine's, so that a host whose clock was never set can still connect.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MutualTlsClientFromPem(
-    const std::string& identity, const std::string& roots, std::optional<absl::Time> verify_at = {});
+    const std::string& identity, const std::string& roots, const std::vector<absl::Time>& verify_at = {});
 
 }  // namespace perigee

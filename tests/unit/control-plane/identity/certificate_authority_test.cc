@@ -185,6 +185,34 @@ TEST_F(CertificateAuthorityTest, IssuedCertificateHasOneNameAndTheRequestedKey) 
           .ok());
 }
 
+// Verified by the centre's own clock, whatever that was at the time of issue.
+TEST_F(CertificateAuthorityTest, WhatWasIssuedByAClockThatRanAheadIsAcceptedOnceItIsRight) {
+  auto authority = Open({.satellite_certificate_lifetime = absl::Hours(24 * 90)});
+  ASSERT_TRUE(authority.ok());
+  const Host host;
+  clock_.Step(absl::Hours(24 * 20));
+  const auto issued = (*authority)->IssueForSatellite(NewUid(SystemRandom()), *MakeRequest(host.key));
+  ASSERT_TRUE(issued.ok()) << issued.status();
+  clock_.Step(-absl::Hours(24 * 20));
+  const auto chain = *Certificate::BundleFromPem(issued->chain_pem);
+  const auto root = *Certificate::FromPem((*authority)->root_pem());
+  EXPECT_TRUE(
+      VerifyChain(chain[0], {.roots = {root}, .intermediates = {chain[1]}}, Purpose::kClient, clock_.Now())
+          .ok());
+}
+
+// Satellites of every release renew at a third of the time from the beginning to the end.
+TEST_F(CertificateAuthorityTest, AFreshCertificateIsNotDueForRenewal) {
+  auto authority = Open({.satellite_certificate_lifetime = absl::Hours(24 * 90)});
+  ASSERT_TRUE(authority.ok());
+  const Host host;
+  const auto issued = (*authority)->IssueForSatellite(NewUid(SystemRandom()), *MakeRequest(host.key));
+  ASSERT_TRUE(issued.ok()) << issued.status();
+  const auto leaf = Certificate::BundleFromPem(issued->chain_pem)->front();
+  const absl::Time due = leaf.NotBefore() + (leaf.NotAfter() - leaf.NotBefore()) / 3;
+  EXPECT_GE(due - clock_.Now(), absl::Hours(24 * 14));
+}
+
 TEST_F(CertificateAuthorityTest, GarbageRequestsAreRefused) {
   auto authority = Open();
   ASSERT_TRUE(authority.ok());

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "shared/base/files.h"
 #include "shared/pki/issue.h"
 #include "shared/resource/reasons.h"
 #include "shared/seal/seal.h"
@@ -175,6 +176,19 @@ INSTANTIATE_TEST_SUITE_P(
                     },
                     reason::kEntryRefused}),
     [](const auto& info) { return info.param.name; });
+
+TEST(RemoveLogs, StaysBeneathTheLogs) {
+  char name[] = "/tmp/perigee-logs-XXXXXX";
+  const std::string data_dir = mkdtemp(name);
+  ASSERT_TRUE(EnsureDirectory(LogDirectory(data_dir, "a"), 0700).ok());
+  for (const std::string id : {"..", ".", "", "../..", "a/", "/"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(RemoveLogs(data_dir, id))) << id;
+  }
+  EXPECT_TRUE(FileExists(LogDirectory(data_dir, "a")));
+  EXPECT_TRUE(RemoveLogs(data_dir, "a").ok());
+  EXPECT_FALSE(FileExists(LogDirectory(data_dir, "a")));
+  EXPECT_TRUE(RemoveTree(data_dir).ok());
+}
 
 }  // namespace
 }  // namespace perigee::satellite

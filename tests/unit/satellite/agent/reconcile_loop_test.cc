@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "satellite/runtime/fake_runtime.h"
@@ -39,6 +40,10 @@ class LoopTest : public ::testing::Test {
   }
 
   void StartAgent() {
+    MakeAgent();
+    loop_->Start();
+  }
+  void MakeAgent() {
     loop_.reset();
     gate_ = std::make_unique<OneListener>(runtime_);
     ReconcileLoop::Hooks hooks;
@@ -54,15 +59,20 @@ class LoopTest : public ::testing::Test {
                                  .retry = absl::Milliseconds(20)};
     loop_ =
         std::make_unique<ReconcileLoop>(std::move(config), *state_, *gate_, SystemClock(), std::move(hooks));
-    loop_->Start();
   }
 
-  // The runtime outlives agents, but listens to one only: each agent gets a view of it.
+  // The runtime outlives agents, but listens to one only: each agent gets a view of it. As the launcher's does, it asks
+  // for an adoption as soon as somebody listens.
   class OneListener final : public Runtime {
    public:
     explicit OneListener(FakeRuntime& runtime) : runtime_(runtime) {}
     using Runtime::Remove;
-    void Listen(Listener listener) override { runtime_.Listen(std::move(listener)); }
+    void Listen(Listener listener) override {
+      listening_ = true;
+      runtime_.Listen(listener);
+      listener.resync();
+    }
+    bool listening() const { return listening_; }
     absl::StatusOr<Observed> Start(const StartRequest& request) override { return runtime_.Start(request); }
     absl::Status Signal(const std::string& id, int signal) override { return runtime_.Signal(id, signal); }
     absl::Status Stop(const std::string& id) override { return runtime_.Stop(id); }
@@ -74,6 +84,7 @@ class LoopTest : public ::testing::Test {
 
    private:
     FakeRuntime& runtime_;
+    std::atomic<bool> listening_ = false;
   };
 
   void Reported(SatelliteSession::StatusChanged changed) {
@@ -207,6 +218,28 @@ TEST_F(LoopTest, ANewAgentAdoptsAndRestartsNothing) {
   EXPECT_TRUE(everything_) << "the first report names all";
 }
 
+TEST_F(LoopTest, NothingIsAdoptedBeforeTheStateIsKnown) {
+  Deliver({{"replica/r1", Replica("r1")}});
+  ASSERT_TRUE(AwaitState("r1", "Ready"));
+  loop_.reset();
+  ReplicaBook book = state_->Books()->front();
+  book.restarts = 7;
+  ASSERT_TRUE(state_->Record({book}, {}).ok());
+  {
+    absl::MutexLock lock(&mutex_);
+    statuses_.clear();
+    everything_ = false;
+  }
+  MakeAgent();
+  EXPECT_FALSE(gate_->listening()) << "the runtime would ask for an adoption";
+  loop_->Start();
+  ASSERT_TRUE(AwaitState("r1", "Ready"));
+  EXPECT_EQ(Status("r1").restarts(), 7);
+  EXPECT_EQ(state_->Books()->front().restarts, 7);
+  absl::MutexLock lock(&mutex_);
+  EXPECT_TRUE(everything_);
+}
+
 TEST_F(LoopTest, AfterAnotherBootEverythingStartsFromTheState) {
   Deliver({{"replica/r1", Replica("r1")}});
   ASSERT_TRUE(AwaitState("r1", "Ready"));
@@ -218,6 +251,43 @@ TEST_F(LoopTest, AfterAnotherBootEverythingStartsFromTheState) {
   EXPECT_TRUE(Await([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return statuses_["r1"].status().pid() > pid; }));
   EXPECT_TRUE(AwaitState("r1", "Ready"));
   EXPECT_EQ(Status("r1").restarts(), 0);
+}
+
+TEST_F(LoopTest, AStateThatCannotBeReadAfterABootIsReadAgain) {
+  Deliver({{"replica/r1", Replica("r1")}});
+  ASSERT_TRUE(AwaitState("r1", "Ready"));
+  runtime_.Exits("r1", {.kind = Exit::Kind::kCode, .number = 7});
+  ASSERT_TRUE(Await([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return statuses_["r1"].status().restarts() == 1 && statuses_["r1"].status().state() == "Ready";
+  }));
+  int starts = 2;
+  for (const std::string point : {"head", "entries", "kept", "books"}) {
+    SCOPED_TRACE(point);
+    loop_.reset();
+    runtime_.Vanish("r1");
+    boot_id_ = "boot-before-reading-" + point;
+    ArmFailpoints("state.read." + point + "=error");
+    StartAgent();
+    ASSERT_TRUE(AwaitCondition("StateWritable", "False"));
+    EXPECT_TRUE(absl::IsUnavailable(loop_->Restart("r1")));
+    EXPECT_EQ(runtime_.starts("r1"), starts) << "nothing is planned from half of what is known";
+    ArmFailpoints("");
+    ++starts;
+    ASSERT_TRUE(Await([&] { return runtime_.starts("r1") == starts; }));
+    ASSERT_TRUE(AwaitCondition("StateWritable", "True"));
+    EXPECT_EQ(state_->Books()->front().restarts, 1);
+  }
+}
+
+TEST_F(LoopTest, NewEntriesThatCannotBeReadAreReadAgain) {
+  Deliver({{"replica/r1", Replica("r1")}});
+  ASSERT_TRUE(AwaitState("r1", "Ready"));
+  ArmFailpoints("state.read.kept=error");
+  Deliver({{"replica/r1", Replica("r1")}, {"replica/r2", Replica("r2")}});
+  ASSERT_TRUE(AwaitCondition("StateWritable", "False"));
+  ArmFailpoints("");
+  EXPECT_TRUE(AwaitState("r2", "Ready"));
+  EXPECT_EQ(runtime_.starts("r1"), 1);
 }
 
 TEST_F(LoopTest, AChangeWaitsForItsPermitAndThenReplaces) {

@@ -213,11 +213,12 @@ class Owner final : public LinkOwner {
     absl::MutexLock lock(&mutex);
     gone = ids;
   }
-  void Alarm(std::string_view reason, const std::string&) override {
+  void Alarm(std::string_view reason, const std::string& message) override {
     absl::MutexLock lock(&mutex);
+    last_alarm = message;
     alarms.emplace_back(reason);
   }
-  absl::Time TimeFloor() override { return absl::UnixEpoch(); }
+  absl::Time TimeFloor() override { return floor; }
   void CertificateRenewed(std::string_view reason, absl::Time) override {
     absl::MutexLock lock(&mutex);
     renewed = std::string(reason);
@@ -234,6 +235,8 @@ class Owner final : public LinkOwner {
   std::vector<v1::Event> outbox;
   std::vector<std::string> gone;
   std::vector<std::string> alarms;
+  std::string last_alarm;
+  absl::Time floor = absl::UnixEpoch();  // set before the link is there
   std::string renewed;
 };
 
@@ -283,7 +286,8 @@ class LinkTest : public ::testing::Test {
     link_ = std::make_unique<Link>(Link::Config{.identity = identity_,
                                                 .store = IdentityStore(path_),
                                                 .session = session,
-                                                .renewal_interval = absl::Milliseconds(50)},
+                                                .renewal_interval = absl::Milliseconds(50),
+                                                .refusals_before_recovery = 2},
                                    std::move(applied), owner_, SystemClock(), SystemRandom());
   }
   template <typename Wanted>
@@ -423,6 +427,29 @@ TEST_F(LinkTest, RenewsAfterAThirdOfTheLifeAndHandsOver) {
       << "the second session shows the new certificate";
   EXPECT_EQ(centre_.renewals, 1);
   EXPECT_TRUE(identity->key.Public() == client_key_.Public());
+}
+
+// Not yet valid by the server's clock, as after a control plane's clock ran ahead and was set right.
+TEST_F(LinkTest, ACertificateThatIsRefusedThoughNotExpiredIsRecovered) {
+  SetLife({absl::Now() + absl::Hours(1), absl::Now() + absl::Hours(9)});
+  StartLink();
+  EXPECT_TRUE(AwaitOwner([&] { return owner_.last_alarm.starts_with("recovering: "); }))
+      << owner_.down_reason;
+  EXPECT_GE(owner_.downs, 2);
+}
+
+TEST_F(LinkTest, AServerThatIsAwayIsNoReasonToRecover) {
+  StopServer();
+  StartLink();
+  ASSERT_TRUE(AwaitOwner([&] { return owner_.downs >= 3; }));
+  EXPECT_EQ(owner_.last_alarm, "");
+}
+
+// The floor was raised while the control plane's clock ran ahead, beyond the end of the server's certificate.
+TEST_F(LinkTest, AFloorThatIsWrongKeepsNobodyOut) {
+  owner_.floor = absl::Now() + absl::Hours(24 * 365);
+  StartLink();
+  EXPECT_TRUE(AwaitOwner([&] { return owner_.up; }));
 }
 
 TEST_F(LinkTest, EndsQuicklyWhileDialling) {

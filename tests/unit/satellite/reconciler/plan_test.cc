@@ -64,6 +64,38 @@ TEST(ParseDesired, RefusesWhatItCannotDoAndGoesOn) {
   EXPECT_EQ(desired.refused[1].reason(), reason::kEntryRefused);
 }
 
+// An id becomes a part of paths that are removed.
+TEST(ParseDesired, RefusesReplicasWhoseIdIsNone) {
+  v1::EntryPayload newer;
+  newer.add_required_features("teleport");
+  newer.mutable_replica()->set_assignment_uid("..");
+  for (const std::string& id : std::vector<std::string>{"..", ".", "", "a/b", "../../etc", "A",
+                                                        std::string(65, 'a'), std::string("a\0", 2)}) {
+    SCOPED_TRACE(id);
+    StoredEntry damaged = Replica(id, "");
+    damaged.damaged = true;
+    damaged.payload.clear();
+    for (const StoredEntry& entry : {Replica(id, ""), damaged, Stored("replica/" + id, newer)}) {
+      const Desired desired = ParseDesired({entry}, {Replica(id, "")}, {});
+      ASSERT_THAT(desired.refused, SizeIs(1));
+      EXPECT_EQ(desired.refused[0].key(), entry.key);
+      EXPECT_EQ(desired.refused[0].reason(), reason::kEntryRefused);
+      EXPECT_THAT(desired.wanted, IsEmpty());
+      EXPECT_THAT(desired.policies, IsEmpty());
+      EXPECT_THAT(desired.entries, IsEmpty());
+    }
+  }
+}
+
+TEST(ParseDesired, RefusesAReplicaUnderTheKeyOfSomethingElse) {
+  v1::EntryPayload payload;
+  payload.mutable_replica()->set_assignment_uid("a");
+  const Desired desired =
+      ParseDesired({Stored("x", payload), Stored("config/a", payload)}, {Stored("x", payload)}, {});
+  EXPECT_THAT(desired.refused, SizeIs(2));
+  EXPECT_THAT(desired.wanted, IsEmpty());
+}
+
 TEST(MakePlan, ADamagedEntryIsNoLeaveToRemoveNorToStart) {
   StoredEntry damaged = Replica("a", "");
   damaged.payload.clear();

@@ -80,5 +80,14 @@ TEST(VerificationTime, IsTheLatestOfAll) {
   EXPECT_EQ(VerificationTime(build + absl::Hours(3), build + absl::Hours(2)), build + absl::Hours(3));
 }
 
+TEST(VerificationTime, AFloorThatIsAheadIsNotTheOnlyOne) {
+  const absl::Time build = BuildTime();
+  const absl::Time clock = build + absl::Hours(1);
+  EXPECT_EQ(VerificationTimes(clock, build + absl::Hours(9)),
+            (std::vector<absl::Time>{build + absl::Hours(9), clock}));
+  EXPECT_EQ(VerificationTimes(clock, build), std::vector<absl::Time>{clock});
+  EXPECT_EQ(VerificationTimes(absl::UnixEpoch(), absl::UnixEpoch()), std::vector<absl::Time>{build});
+}
+
 }  // namespace
 }  // namespace perigee

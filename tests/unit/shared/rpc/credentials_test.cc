@@ -135,7 +135,7 @@ TEST_F(TlsTest, TheServerIsVerifiedAtTheGivenTime) {
   for (const Case& c : cases) {
     Serve(c.server);
     const absl::Status status =
-        Call(Must(MutualTlsClientFromPem(IdentityToPem(client_), c.root.ToPem(), c.at)));
+        Call(Must(MutualTlsClientFromPem(IdentityToPem(client_), c.root.ToPem(), {c.at})));
     EXPECT_EQ(status.code(), c.code) << c.name << ": " << status;
     server_->Shutdown();
   }
