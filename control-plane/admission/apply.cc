@@ -12,6 +12,7 @@
 #include "control-plane/admission/reader.h"
 #include "control-plane/admission/references.h"
 #include "control-plane/admission/secret_change.h"
+#include "control-plane/admission/strip_secrets.h"
 #include "control-plane/compile/sources.h"
 #include "control-plane/watch/codec.h"
 #include "proto/perigee/v1/workload.pb.h"
@@ -236,7 +237,7 @@ class ApplyDecision {
     if (parts_.policy == nullptr) return;
     const auto before = document.before == nullptr ? nullptr : WithDefaults(*document.before);
     for (Message* side : {before.get(), after.get()}) {
-      if (side != nullptr) HideSecrets(*side);
+      if (side != nullptr) StripSecrets(*side);
     }
     Hear(parts_.policy->Judge(caller_, "apply", before.get(), after.get()), document);
   }
@@ -276,7 +277,7 @@ class ApplyDecision {
     result.set_action(document.before == nullptr ? "created" : document.changed ? "configured" : "unchanged");
     for (v1::FieldChange& change : document.changes) *result.add_changes() = std::move(change);
     for (std::string& warning : document.warnings) result.add_warnings(std::move(warning));
-    HideSecrets(shown);
+    StripSecrets(shown);
     *result.mutable_resource() = WrapObject(shown);
   }
 

@@ -1,6 +1,8 @@
 #include "control-plane/admission/event_index.h"
 
 #include <algorithm>
+#include <limits>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "shared/base/string_views.h"
@@ -22,65 +24,77 @@ std::string ObjectOfEvent(const v1::Event& event) {
 
 }  // namespace
 
+bool Arrival::operator<(const Arrival& other) const {
+  return std::tie(revision, stamp, uid) < std::tie(other.revision, other.stamp, other.uid);
+}
+
 bool EventIndex::Contains(std::string_view uid) const {
   return by_uid_.contains(ToAbsl(uid));
 }
 
-void EventIndex::Add(const v1::Event& event) {
+void EventIndex::Add(const v1::Event& event, int64_t revision) {
   const std::string& uid = event.metadata().uid();
-  Place place{ObjectOfEvent(event), CentreTime(event)};
-  by_object_[place.object].emplace(place.at, uid);
-  by_time_.emplace(place.at, uid);
+  Place place{ObjectOfEvent(event), {revision, CentreTime(event), uid}};
+  by_object_[place.object].insert(place.arrival);
+  by_arrival_.insert(place.arrival);
+  by_stamp_.emplace(place.arrival.stamp, uid);
   by_uid_.emplace(uid, std::move(place));
 }
 
 void EventIndex::Remove(std::string_view uid) {
   const auto found = by_uid_.find(ToAbsl(uid));
   if (found == by_uid_.end()) return;
-  const Moment moment(found->second.at, found->first);
-  by_time_.erase(moment);
+  const Arrival& arrival = found->second.arrival;
+  by_arrival_.erase(arrival);
+  by_stamp_.erase({arrival.stamp, arrival.uid});
   const auto of_object = by_object_.find(found->second.object);
-  of_object->second.erase(moment);
+  of_object->second.erase(arrival);
   if (of_object->second.empty()) by_object_.erase(of_object);
   by_uid_.erase(found);
 }
 
 std::vector<std::string> EventIndex::Excess(const std::vector<v1::Event>& added, size_t per_object) const {
-  std::map<std::string, std::set<Moment>> grown;
+  constexpr int64_t kNextRevision = std::numeric_limits<int64_t>::max();
+  std::map<std::string, std::set<Arrival>> grown;
   for (const v1::Event& event : added) {
     const std::string object = ObjectOfEvent(event);
     const auto existing = by_object_.find(object);
     auto [all, is_new] = grown.try_emplace(object);
     if (is_new && existing != by_object_.end()) all->second = existing->second;
-    all->second.emplace(CentreTime(event), event.metadata().uid());
+    all->second.insert({kNextRevision, CentreTime(event), event.metadata().uid()});
   }
   std::vector<std::string> excess;
-  for (const auto& [object, moments] : grown) {
-    size_t over = moments.size() - std::min(moments.size(), per_object);
-    for (auto oldest = moments.begin(); over > 0; ++oldest, --over) excess.push_back(oldest->second);
+  for (const auto& [object, arrivals] : grown) {
+    size_t over = arrivals.size() - std::min(arrivals.size(), per_object);
+    for (auto oldest = arrivals.begin(); over > 0; ++oldest, --over) excess.push_back(oldest->uid);
   }
   return excess;
 }
 
 std::vector<std::string> EventIndex::OlderThan(absl::Time cutoff, size_t limit) const {
   std::vector<std::string> old;
-  for (auto next = by_time_.begin(); next != by_time_.end() && next->first < cutoff && old.size() < limit;
+  for (auto next = by_stamp_.begin(); next != by_stamp_.end() && next->first < cutoff && old.size() < limit;
        ++next) {
     old.push_back(next->second);
   }
   return old;
 }
 
+std::optional<absl::Time> EventIndex::NewestStamp() const {
+  if (by_arrival_.empty()) return std::nullopt;
+  return by_arrival_.rbegin()->stamp;
+}
+
 std::vector<std::string> EventIndex::Newest(std::string_view object_uid, size_t limit) const {
-  const std::set<Moment>* moments = &by_time_;
+  const std::set<Arrival>* arrivals = &by_arrival_;
   if (!object_uid.empty()) {
     const auto found = by_object_.find(object_uid);
     if (found == by_object_.end()) return {};
-    moments = &found->second;
+    arrivals = &found->second;
   }
   std::vector<std::string> newest;
-  for (auto next = moments->rbegin(); next != moments->rend() && newest.size() < limit; ++next) {
-    newest.push_back(next->second);
+  for (auto next = arrivals->rbegin(); next != arrivals->rend() && newest.size() < limit; ++next) {
+    newest.push_back(next->uid);
   }
   return newest;
 }

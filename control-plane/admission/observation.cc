@@ -19,7 +19,7 @@ namespace {
 using google::protobuf::Message;
 
 constexpr absl::Duration kRetryInterval = absl::Seconds(1);
-constexpr absl::Duration kSweepInterval = absl::Minutes(10);
+constexpr std::chrono::minutes kSweepInterval{10};
 constexpr absl::Duration kModelWait = absl::Seconds(5);
 constexpr size_t kUidLength = 32;
 
@@ -61,7 +61,7 @@ std::string EventUid(std::string_view satellite_uid, std::string_view boot_id, u
 }
 
 Observation::Observation(Store& store, const Model& model, const Clock& clock, Random& random)
-    : store_(store), model_(model), clock_(clock), random_(random), next_sweep_(clock.Now()) {}
+    : store_(store), model_(model), clock_(clock), random_(random), clock_trust_(clock) {}
 
 absl::StatusOr<std::unique_ptr<Observation>> Observation::Open(Store& store, const Model& model,
                                                                const Clock& clock, Random& random) {
@@ -75,10 +75,14 @@ absl::StatusOr<std::unique_ptr<Observation>> Observation::Open(Store& store, con
       v1::Event event;
       if (!event.ParseFromString(record.value))
         return absl::DataLossError(absl::StrCat(record.key, " cannot be read"));
-      door->events_.Add(event);
+      door->events_.Add(event, record.revision);
       after = record.key;
     }
     more = page.more;
+  }
+  {
+    absl::MutexLock lock(&door->events_mutex_);
+    if (const auto newest = door->events_.NewestStamp()) door->clock_trust_.CompareWithLastKnown(*newest);
   }
   door->job_ = std::make_unique<BackgroundJob>(BackgroundJob::Config{"observation", kRetryInterval},
                                                [raw = door.get()] { raw->Run(); });
@@ -176,6 +180,7 @@ absl::Status Observation::PutEvents(std::vector<v1::Event> events) {
         absl::StrCat(events.size(), " events at once, at most ", limits::kEventBatch));
   }
   absl::MutexLock lock(&events_mutex_);
+  const absl::Time now = clock_.Now();
   std::vector<v1::Event> added;
   std::set<std::string> uids;
   for (v1::Event& event : events) {
@@ -191,7 +196,7 @@ absl::Status Observation::PutEvents(std::vector<v1::Event> events) {
                                                      " are taken"));
     }
     // A nanosecond apart, so that the order within a batch is not lost.
-    Stamp(event, clock_.Now() + absl::Nanoseconds(added.size()));
+    Stamp(event, now + absl::Nanoseconds(added.size()));
     added.push_back(std::move(event));
   }
   return StoreEvents(added);
@@ -212,25 +217,26 @@ absl::Status Observation::StoreEvents(const std::vector<v1::Event>& added) {
     if (events_.Contains(uid)) transaction.deletes.push_back(keys::Event(uid));
   }
   PERIGEE_FAILPOINT("observation.before_events");
-  PERIGEE_RETURN_IF_ERROR(store_.Commit(std::move(transaction)));
+  PERIGEE_ASSIGN_OR_RETURN(const int64_t revision, store_.Commit(std::move(transaction)));
   for (const std::string& uid : excess) events_.Remove(uid);
-  for (const v1::Event* event : kept) events_.Add(*event);
+  for (const v1::Event* event : kept) events_.Add(*event, revision);
   return absl::OkStatus();
 }
 
 void Observation::ForgetOldEvents() {
-  const absl::Time now = clock_.Now();
   absl::MutexLock lock(&events_mutex_);
-  if (now < next_sweep_) return;
+  // Asked at every run, so that a jump is seen whenever it comes.
+  const std::optional<absl::Time> now = clock_trust_.SteadyNow();
+  if (!now.has_value() || clock_.SinceBoot() < next_sweep_) return;
+  const absl::Time cutoff = *now - absl::Hours(24 * limits::kEventRetentionDays);
   while (true) {
-    const std::vector<std::string> old =
-        events_.OlderThan(now - absl::Hours(24 * limits::kEventRetentionDays), limits::kTransactionKeys);
+    const std::vector<std::string> old = events_.OlderThan(cutoff, limits::kTransactionKeys);
     Transaction transaction;
     for (const std::string& uid : old) transaction.deletes.push_back(keys::Event(uid));
     if (old.empty() || !store_.Commit(std::move(transaction)).ok()) break;
     for (const std::string& uid : old) events_.Remove(uid);
   }
-  next_sweep_ = now + kSweepInterval;
+  next_sweep_ = clock_.SinceBoot() + kSweepInterval;
 }
 
 absl::StatusOr<std::vector<v1::Event>> Observation::Events(std::string_view object_uid, int limit) const {

@@ -5,9 +5,12 @@
 // Status waits in a queue with one place for each object and is written by one
 // thread ("observation"); a status equal to the stored one is not written, nor that
 // of an object that is gone. Events are durable when PutEvents returns, since the
-// site forgets them then.
+// site forgets them then. A clock of the centre that jumps takes no event with it:
+// the limit of an object goes by arrival, and nothing goes by age until the clock
+// has been steady for a day.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -19,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "control-plane/admission/clock_trust.h"
 #include "control-plane/admission/event_index.h"
 #include "control-plane/store/store.h"
 #include "control-plane/watch/model.h"
@@ -75,7 +79,8 @@ class Observation {
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   mutable absl::Mutex events_mutex_;  // held over the commit: the index is what the store holds
   EventIndex events_ ABSL_GUARDED_BY(events_mutex_);
-  absl::Time next_sweep_ ABSL_GUARDED_BY(events_mutex_);
+  ClockTrust clock_trust_ ABSL_GUARDED_BY(events_mutex_);
+  std::chrono::nanoseconds next_sweep_ ABSL_GUARDED_BY(events_mutex_){};  // since boot
   std::unique_ptr<BackgroundJob> job_;
 };
 

@@ -4,15 +4,12 @@
 #include <set>
 
 #include "control-plane/secrets/secret_content.h"
-#include "proto/perigee/v1/options.pb.h"
 #include "shared/base/status.h"
 #include "shared/resource/field_path.h"
 
 namespace perigee::control {
 namespace {
 
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
 using Data = google::protobuf::Map<std::string, std::string>;
 
 constexpr char kHidden[] = "(secret)";
@@ -69,25 +66,6 @@ absl::StatusOr<SecretChange> ProtectSecret(const Vault& vault, Random& random, c
   for (const auto& [key, value] : content.data()) after.mutable_status()->add_keys(key);
   std::sort(after.mutable_status()->mutable_keys()->begin(), after.mutable_status()->mutable_keys()->end());
   return result;
-}
-
-void HideSecrets(Message& message) {
-  const google::protobuf::Reflection* reflection = message.GetReflection();
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    if (field->options().GetExtension(v1::secret)) {
-      reflection->ClearField(&message, field);
-    } else if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
-      continue;
-    } else if (field->is_repeated()) {
-      for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-        HideSecrets(*reflection->MutableRepeatedMessage(&message, field, i));
-      }
-    } else {
-      HideSecrets(*reflection->MutableMessage(&message, field));
-    }
-  }
 }
 
 }  // namespace perigee::control

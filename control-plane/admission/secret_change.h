@@ -7,7 +7,6 @@
 
 #include "absl/status/statusor.h"
 #include "control-plane/secrets/vault.h"
-#include "google/protobuf/message.h"
 #include "proto/perigee/v1/cloud_service.pb.h"
 #include "proto/perigee/v1/workload.pb.h"
 #include "shared/base/random.h"
@@ -23,8 +22,5 @@ struct SecretChange {
 // created), so that what `get -o yaml` prints can be applied.
 [[nodiscard]] absl::StatusOr<SecretChange> ProtectSecret(const Vault& vault, Random& random,
                                                          const v1::Secret* before, v1::Secret& after);
-
-// Clears every field marked secret, at any depth: for whatever leaves the control plane.
-void HideSecrets(google::protobuf::Message& message);
 
 }  // namespace perigee::control

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control-plane/api/strip_secrets.h"
+#include "control-plane/admission/strip_secrets.h"
 #include "shared/base/status.h"
 #include "shared/base/string_views.h"
 #include "shared/resource/registry.h"

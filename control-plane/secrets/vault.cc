@@ -14,6 +14,8 @@ namespace perigee::control {
 namespace {
 
 constexpr std::string_view kKeyFile = "secrets.key";
+// What the key of an earlier start has encrypted.
+constexpr std::string_view kEncrypted[] = {"perigee.db", "pki"};
 constexpr uint32_t kOwnerOnly = 0600;
 // Of one envelope's own key, itself sealed: magic, nonce, key, tag (shared/seal/envelope.h).
 constexpr size_t kWrappedKeyBytes = 4 + 12 + kEnvelopeKeyBytes + 16;
@@ -27,6 +29,29 @@ absl::StatusOr<std::string> MakeKey(const std::string& path, Random& random) {
   PERIGEE_FAILPOINT("vault.make_key");
   PERIGEE_RETURN_IF_ERROR(Annotate(WriteFileAtomically(path, key, kOwnerOnly), "making the key of secrets"));
   return key;
+}
+
+// An error is no answer: a key that cannot be seen just now must not be replaced.
+absl::StatusOr<bool> IsThere(const std::string& path) {
+  PERIGEE_FAILPOINT("vault.stat");
+  struct stat info{};
+  if (lstat(path.c_str(), &info) == 0) return true;
+  if (errno == ENOENT) return false;
+  return ErrnoStatus(errno, absl::StrCat("looking for ", path));
+}
+
+absl::Status RefuseIfLost(const std::string& data_dir, const std::string& key_path) {
+  for (const std::string_view name : kEncrypted) {
+    const std::string path = absl::StrCat(data_dir, "/", ToAbsl(name));
+    PERIGEE_ASSIGN_OR_RETURN(const bool there, IsThere(path));
+    if (!there) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        key_path, " is missing, though ", path,
+        " is there: without its key, secrets and the certificate authority cannot be decrypted, and a new "
+        "key "
+        "would not open them. Restore secrets.key from the backup that the data directory is from"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ReadKey(const std::string& path) {
@@ -59,7 +84,9 @@ Vault::~Vault() {
 
 absl::StatusOr<std::unique_ptr<Vault>> Vault::Open(const std::string& data_dir, Random& random) {
   const std::string path = absl::StrCat(data_dir, "/", ToAbsl(kKeyFile));
-  absl::StatusOr<std::string> key = FileExists(path) ? ReadKey(path) : MakeKey(path, random);
+  PERIGEE_ASSIGN_OR_RETURN(const bool there, IsThere(path));
+  if (!there) PERIGEE_RETURN_IF_ERROR(RefuseIfLost(data_dir, path));
+  absl::StatusOr<std::string> key = there ? ReadKey(path) : MakeKey(path, random);
   if (!key.ok()) return key.status();
   std::unique_ptr<Vault> vault(new Vault(*key));
   Wipe(*key);

@@ -20,7 +20,8 @@ namespace perigee::control {
 
 class Vault {
  public:
-  // Makes `data_dir`/secrets.key at first start. Refuses a key file that others may read.
+  // Makes `data_dir`/secrets.key at first start, so it comes before the database and pki/: with one of those
+  // there and no key, FAILED_PRECONDITION. Refuses a key file that others may read.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Vault>> Open(const std::string& data_dir,
                                                                    Random& random);
   // For tests: a key of this moment only.

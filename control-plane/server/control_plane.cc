@@ -76,9 +76,9 @@ class ControlPlane::Impl {
   std::atomic<bool> serving_{false};
 
   // In the order of construction: what stands above is used by what stands below.
+  std::unique_ptr<Vault> vault_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Model> model_;
-  std::unique_ptr<Vault> vault_;
   std::unique_ptr<CertificateAuthority> authority_;
   std::unique_ptr<Observation> observation_;
   std::unique_ptr<Intent> intent_;
@@ -109,9 +109,9 @@ absl::Status ControlPlane::Impl::Start() {
 }
 
 absl::Status ControlPlane::Impl::OpenData() {
+  PERIGEE_ASSIGN_OR_RETURN(vault_, Vault::Open(dir_.path(), random_));  // before the database is made
   PERIGEE_ASSIGN_OR_RETURN(store_, OpenSqliteStore(dir_.File("perigee.db"), clock_));
   PERIGEE_ASSIGN_OR_RETURN(model_, Model::Start(*store_));
-  PERIGEE_ASSIGN_OR_RETURN(vault_, Vault::Open(dir_.path(), random_));
   PERIGEE_ASSIGN_OR_RETURN(observation_, Observation::Open(*store_, *model_, clock_, random_));
   intent_ = std::make_unique<Intent>(Intent::Parts{.store = *store_,
                                                    .vault = *vault_,

@@ -49,6 +49,7 @@ class ObservationTest : public ::testing::Test {
     for (const v1::Event& event : events) sequences.push_back(event.sequence());
     return sequences;
   }
+  size_t StoredEvents() { return store_->List(keys::kEventPrefix, 1000, "")->records.size(); }
   void Reopen() {
     door_.reset();
     door_ = *Observation::Open(*store_, *model_, clock_, random_);
@@ -174,6 +175,43 @@ TEST_F(ObservationTest, EventsGoAfterSevenDays) {
   clock_.Advance(absl::Hours(25));
   door_.reset();  // the sweep is part of every run, the last one included
   EXPECT_EQ(store_->List(keys::kEventPrefix, 1000, "")->records.size(), 1u);
+}
+
+TEST_F(ObservationTest, AClockThatJumpedForwardDeletesNothing) {
+  ASSERT_TRUE(door_->PutEvents({MakeEvent("a", 1)}).ok());
+  clock_.Step(absl::Hours(24 * 400));
+  door_.reset();  // sweeps
+  EXPECT_EQ(StoredEvents(), 1u);
+  Reopen();  // nor after a start, which has seen no jump
+  ASSERT_TRUE(door_->PutEvents({MakeEvent("a", 2)}).ok());
+  door_.reset();
+  EXPECT_EQ(StoredEvents(), 2u);
+}
+
+TEST_F(ObservationTest, AJumpBackDropsNoNewEvent) {
+  clock_.Step(absl::Hours(24 * 400));
+  std::vector<v1::Event> future;
+  for (uint64_t i = 1; i <= limits::kEventsPerObject; ++i) future.push_back(MakeEvent("a", i));
+  ASSERT_TRUE(door_->PutEvents(future).ok());
+  clock_.Step(-absl::Hours(24 * 400));
+  for (uint64_t i = 201; i <= 203; ++i) ASSERT_TRUE(door_->PutEvents({MakeEvent("a", i)}).ok());
+  EXPECT_THAT(Sequences("a", 4), ElementsAre(203, 202, 201, 100));
+  EXPECT_EQ(StoredEvents(), 100u);
+  Reopen();
+  ASSERT_TRUE(door_->PutEvents({MakeEvent("a", 204)}).ok());
+  EXPECT_THAT(Sequences("a", 4), ElementsAre(204, 203, 202, 201));
+}
+
+TEST_F(ObservationTest, AfterADayOfASteadyClockEventsGoByAgeAgain) {
+  ASSERT_TRUE(door_->PutEvents({MakeEvent("a", 1)}).ok());
+  door_.reset();
+  clock_.Advance(absl::Hours(24 * 8));
+  Reopen();  // off for a week, or the clock is wrong: nobody knows
+  ASSERT_TRUE(door_->PutEvents({MakeEvent("a", 2)}).ok());
+  EXPECT_EQ(StoredEvents(), 2u);
+  clock_.Advance(absl::Hours(25));
+  door_.reset();
+  EXPECT_EQ(StoredEvents(), 1u);
 }
 
 TEST_F(ObservationTest, LongTextsAreCutAtACharacter) {

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "control-plane/api/strip_secrets.h"
+#include "control-plane/admission/strip_secrets.h"
 #include "control-plane/identity/certificate_authority.h"
 #include "control-plane/secrets/vault.h"
 #include "control-plane/store/memory_store.h"

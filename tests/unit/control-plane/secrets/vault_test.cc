@@ -63,6 +63,32 @@ TEST(Vault, LeavesNoHalfKey) {
   EXPECT_TRUE(Vault::Open(directory.path(), SystemRandom()).ok());
 }
 
+TEST(Vault, DoesNotReplaceALostKey) {
+  for (const std::string left : {"perigee.db", "pki"}) {
+    const TemporaryDirectory directory;
+    ASSERT_TRUE(WriteFileAtomically(directory / left, "encrypted", 0600).ok());
+    const absl::Status lost = Vault::Open(directory.path(), SystemRandom()).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(lost)) << lost;
+    EXPECT_THAT(std::string(lost.message()),
+                ::testing::AllOf(::testing::HasSubstr(directory / "secrets.key"),
+                                 ::testing::HasSubstr(directory / left), ::testing::HasSubstr("backup")));
+    EXPECT_FALSE(FileExists(directory / "secrets.key"));
+  }
+}
+
+TEST(Vault, DoesNotReplaceAKeyThatItCannotSee) {
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(Vault::Open(directory.path(), SystemRandom()).ok());
+  const std::string key = *ReadFile(directory / "secrets.key", 64);
+  ArmFailpoints("vault.stat=error");
+  EXPECT_FALSE(Vault::Open(directory.path(), SystemRandom()).ok());
+  ArmFailpoints("");
+  EXPECT_EQ(*ReadFile(directory / "secrets.key", 64), key);
+  // Not ENOENT either: a file where the directory should be.
+  EXPECT_FALSE(Vault::Open(directory / "secrets.key", SystemRandom()).ok());
+  EXPECT_EQ(*ReadFile(directory / "secrets.key", 64), key);
+}
+
 v1::Secret MakeSecret() {
   v1::Secret secret;
   secret.mutable_metadata()->set_uid("u1");

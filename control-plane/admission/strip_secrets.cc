@@ -1,4 +1,4 @@
-#include "control-plane/api/strip_secrets.h"
+#include "control-plane/admission/strip_secrets.h"
 
 #include <vector>
 
