@@ -21,6 +21,28 @@ spec:
 {env}{files}{rollout}"""
 
 
+def late(name, replicas=1, ready_after="", marker="one", deadline="60s"):
+    """A program that is ready only `ready_after` milliseconds after its start (empty: never) and records start,
+    readiness and stop in ${site.values.records}}/NAME; its readiness probe asks for the line that says ready."""
+    return f"""
+apiVersion: perigee.dev/v1
+kind: Workload
+metadata: {{name: {name}}}
+spec:
+  placement: {{replicasPerSite: {replicas}}}
+  rollout: {{deadline: {deadline}, soak: 1s}}
+  template:
+    tasks:
+    - name: main
+      command: [{PROBE}, live{f', "{ready_after}"' if ready_after else ""}]
+      env:
+      - {{name: SCENARIO_SITE, value: "${{site.values.scenario}}"}}
+      - {{name: RECORD, value: "${{site.values.records}}/{name}"}}
+      - {{name: MARKER, value: "{marker}"}}
+      health: {{readiness: {{exec: {{command: [{PROBE}, seen-ready]}}, period: 200ms}}}}
+"""
+
+
 NGINX_CONF = """
     daemon off;
     worker_processes 1;
