@@ -53,6 +53,7 @@ def said_where_people_look(centre):
     check("quarantined" in row, f"cloudctl get satellites says so:\n{table}")
     text = wait_until("explain names it", lambda: explained(centre, "satellite/berlin"), timeout=10)
     check("cloudctl satellite revoke" in text, f"and what to do next:\n{text}")
+    wait_until("explain of a workload there names it", lambda: explained(centre, "workload/till"), timeout=10)
     wait_until("an event tells it", lambda: centre.events(reason="Quarantined"), timeout=10)
 
 
