@@ -30,9 +30,9 @@ def run(world):
 
 def deploy(centre, site):
     """One workload per sort of readiness probe; `mute` is asked whether it lives, too."""
-    sign = os.path.join(site.records, "open")
-    with open(sign, "w") as f:
+    with open(os.path.join(site.records, "open"), "w") as f:
         f.write("open\n")
+    sign = '"${site.values.records}/open"'
     centre.apply(workload("page", ["serve-http", "8081"], port=8081, health="{readiness: {http: {port: main}, period: 200ms}}"))
     centre.apply(workload("socket", ["serve-http", "8082"], port=8082,
                           health="{readiness: {tcp: {port: main}, period: 200ms}}"))
