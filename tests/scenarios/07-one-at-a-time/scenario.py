@@ -68,6 +68,8 @@ def never_ready(centre, sites):
         explained(centre, "till", site, "WaitingForReadiness", "ProbeFailing")
     stays_true("one replica of each site tries it, two run on",
                lambda: all(only_one_tries(site, untouched[site.name]) for site in sites), 4)
+    for site in sites:
+        explained(centre, "till", site, "DeadlineMissed")
     centre.apply(late("till", replicas=3, ready_after=100, marker="good"))
     centre.wait_ready("till", 6, timeout=60)
     print("never ready, link up: stopped at the first replica of 2 sites; a good revision goes on")
