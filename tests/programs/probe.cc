@@ -28,6 +28,11 @@ constexpr char kUsage[] =
     "usage: perigee_probe COMMAND ...\n"
     "  record FILE           appends \"<nanoseconds since 1970> <pid> <boot id>\" to FILE, then stays\n"
     "  record-start FILE     the same\n"
+    "  live [MS]             appends \"<start|ready|stop> <nanoseconds> <pid> <replica> <MARKER>\" to the "
+    "file $RECORD:\n"
+    "                        at its start, MS later (without MS: never) and when SIGTERM ends it\n"
+    "  seen-ready            exits 0 when $RECORD has the ready line of this replica and $MARKER: a probe "
+    "for live\n"
     "  serve-http PORT [F]   answers every request with 200 and the content of F, or the word ready\n"
     "  unhealthy-http PORT   answers every request with 500\n"
     "  exit CODE             exits\n"
@@ -73,16 +78,63 @@ void Append(const std::string& path, const std::string& text) {
   close(file);
 }
 
-int Record(const Arguments& arguments) {
+std::string Nanoseconds() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
-  const long long nanoseconds = static_cast<long long>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+  return std::to_string(static_cast<long long>(now.tv_sec) * 1'000'000'000 + now.tv_nsec);
+}
+
+int Record(const Arguments& arguments) {
   // One write, so that lines of several starts do not mix.
-  Append(arguments.at(0), std::to_string(nanoseconds) + " " + std::to_string(getpid()) + " " +
-                              ReadAll("/proc/sys/kernel/random/boot_id"));
+  Append(arguments.at(0),
+         Nanoseconds() + " " + std::to_string(getpid()) + " " + ReadAll("/proc/sys/kernel/random/boot_id"));
   std::puts("recorded");
   std::fflush(stdout);
   Stay();
+}
+
+std::string Variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "-" : value;
+}
+
+int Live(const Arguments& arguments) {
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  auto say = [&](const char* what) {
+    Append(Variable("RECORD"), std::string(what) + " " + Nanoseconds() + " " + std::to_string(getpid()) +
+                                   " " + Variable("PERIGEE_REPLICA") + " " + Variable("MARKER") + "\n");
+  };
+  say("start");
+  if (!arguments.empty()) {
+    const long milliseconds = std::stol(arguments[0]);
+    const timespec time{milliseconds / 1000, milliseconds % 1000 * 1'000'000};
+    if (sigtimedwait(&ends, nullptr, &time) < 0) {
+      say("ready");
+      sigwaitinfo(&ends, nullptr);
+    }
+  } else {
+    sigwaitinfo(&ends, nullptr);
+  }
+  say("stop");
+  return 0;
+}
+
+int SeenReady(const Arguments&) {
+  const std::string lines = ReadAll(Variable("RECORD"));
+  const std::string wanted = " " + Variable("PERIGEE_REPLICA") + " " + Variable("MARKER");
+  for (size_t begin = 0; begin < lines.size();) {
+    const size_t end = std::min(lines.find('\n', begin), lines.size());
+    const std::string line = lines.substr(begin, end - begin);
+    if (line.compare(0, 6, "ready ") == 0 && line.size() > wanted.size() &&
+        line.compare(line.size() - wanted.size(), wanted.size(), wanted) == 0) {
+      return 0;
+    }
+    begin = end + 1;
+  }
+  return 1;
 }
 
 int Serve(int port, const char* status, const std::string& file) {
@@ -240,6 +292,8 @@ struct Command {
 constexpr Command kCommands[] = {
     {"record", 1, Record},
     {"record-start", 1, Record},
+    {"live", 0, Live},
+    {"seen-ready", 0, SeenReady},
     {"serve-http", 1, ServeHttp},
     {"unhealthy-http", 1, UnhealthyHttp},
     {"exit", 1, Exit},

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import datetime, timezone
 
 from harness import check, wait_until
 from harness.manifests import recorder
@@ -16,6 +17,7 @@ def run(world):
     centre.wait_ready("crasher", replicas=1)
     before = berlin.replica_pids("till")
 
+    cut = datetime.now(timezone.utc)
     world.wan.cut(berlin.namespace)
     centre.wait_fresh("berlin", "stale", timeout=40)
     check(centre.freshness("berlin").get("since"), "the centre says since when")
@@ -24,11 +26,12 @@ def run(world):
     happens_while_away(berlin)
     check(berlin.replica_pids("till") == before, "process ids stay while the link is cut")
 
+    healed = datetime.now(timezone.utc)
     world.wan.heal(berlin.namespace)
     centre.wait_fresh("berlin", "live", timeout=40)
     check(berlin.replica_pids("till") == before, "nothing restarts on return")
     check(len(berlin.starts("till")) == 1, "and nothing was started twice")
-    events_arrive_with_two_times(centre)
+    events_arrive_with_two_times(centre, cut, healed)
 
 
 def happens_while_away(site):
@@ -38,11 +41,24 @@ def happens_while_away(site):
     wait_until("the crashed replica runs again", lambda: len(site.starts("crasher")) == 2)
 
 
-def events_arrive_with_two_times(centre):
-    def away():
-        return [e for e in centre.get("events") if e.get("siteTime") and e.get("centreTime")
-                and "crasher" in e.get("object", {}).get("name", "") + e.get("message", "")
-                and e["reason"] in ("Exited", "Backoff", "CrashLoop", "Restarted")]
+def events_arrive_with_two_times(centre, cut, healed):
+    """What happened while the link was cut bears a site's time of then, and a centre's time of after."""
 
-    (first, *_) = wait_until("the events of the time away", away)
-    check(first["siteTime"] < first["centreTime"], "with the site's own time, earlier than the centre's")
+    def away():
+        found = {e["reason"]: e for e in centre.get("events") if e.get("object", {}).get("name", "").startswith("crasher")
+                 and cut < at(e, "siteTime") < healed}
+        return found if {"Exited", "Started"} <= found.keys() else None
+
+    found = wait_until("the crash and the start of the time away", away)
+    for reason, event in found.items():
+        check(at(event, "centreTime") > healed,
+              f"{reason} happened at {event['siteTime']}, before the link was healed at {healed.isoformat()}, and came "
+              f"after that, not at {event['centreTime']}")
+    check(at(found["Exited"], "siteTime") <= at(found["Started"], "siteTime"), "in the order in which it happened")
+    check(int(found["Exited"]["sequence"]) < int(found["Started"]["sequence"]), "and in the order of their numbers")
+
+
+def at(event, field):
+    """One of the event's times; an event of the centre itself has no site time."""
+    text = event.get(field) or "1970-01-01T00:00:00Z"
+    return datetime.fromisoformat(text[:26].rstrip("Z") + "+00:00")

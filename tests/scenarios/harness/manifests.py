@@ -1,5 +1,7 @@
 """Manifests of the programs that the stories run."""
 
+import json
+
 PROBE = ""  # path of the tests' own program; set by the runner
 
 
@@ -19,6 +21,47 @@ spec:
       - {{name: SCENARIO_SITE, value: "${{site.values.scenario}}"}}
       - {{name: MARKER, value: "{marker}"}}
 {env}{files}{rollout}"""
+
+
+def workload(name, arguments, sites="", port=0, health="", stop="", env="", files=""):
+    """One replica per site of the tests' own program with `arguments`; the rest is YAML in one line each."""
+    task = [f"command: [{', '.join([PROBE, *(json.dumps(a) for a in arguments)])}]",
+            'env: [{name: SCENARIO_SITE, value: "${site.values.scenario}"}' + (f", {env}]" if env else "]"),
+            f"files: [{files}]" if files else "", f"ports: [{{name: main, port: {port}}}]" if port else "",
+            f"health: {health}" if health else "", f"stop: {stop}" if stop else ""]
+    lines = "".join(f"      {line}\n" for line in task if line)
+    return f"""
+apiVersion: perigee.dev/v1
+kind: Workload
+metadata: {{name: {name}}}
+spec:
+  placement: {{replicasPerSite: 1{f", sites: {sites}" if sites else ""}}}
+  template:
+    tasks:
+    - name: main
+{lines}"""
+
+
+def late(name, replicas=1, ready_after="", marker="one", deadline="60s"):
+    """A program that is ready only `ready_after` milliseconds after its start (empty: never) and records start,
+    readiness and stop in ${site.values.records}}/NAME; its readiness probe asks for the line that says ready."""
+    return f"""
+apiVersion: perigee.dev/v1
+kind: Workload
+metadata: {{name: {name}}}
+spec:
+  placement: {{replicasPerSite: {replicas}}}
+  rollout: {{deadline: {deadline}, soak: 1s}}
+  template:
+    tasks:
+    - name: main
+      command: [{PROBE}, live{f', "{ready_after}"' if ready_after else ""}]
+      env:
+      - {{name: SCENARIO_SITE, value: "${{site.values.scenario}}"}}
+      - {{name: RECORD, value: "${{site.values.records}}/{name}"}}
+      - {{name: MARKER, value: "{marker}"}}
+      health: {{readiness: {{exec: {{command: [{PROBE}, seen-ready]}}, period: 200ms}}}}
+"""
 
 
 NGINX_CONF = """

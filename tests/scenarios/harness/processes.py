@@ -101,6 +101,14 @@ def running(pid):
         return False
 
 
+def executable(pid):
+    """Path of the program that the process runs; empty when it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
+
+
 def start_time(pid):
     """Clock ticks since boot; with the pid, one process for ever."""
     with open(f"/proc/{pid}/stat", "r") as f:

@@ -32,6 +32,7 @@ class World:
         self.wan = Wan(self.prefix)
         self.centres = []
         self.sites = []
+        self.programs = []  # others that end with the world
         manifests.PROBE = self.binary("perigee_probe")
 
     def binary(self, name):
@@ -69,9 +70,9 @@ class World:
     def delete(self):
         for site in self.sites:
             site.delete()
-        for centre in self.centres:
-            if centre.program and centre.program.alive():
-                centre.program.kill9()
+        for program in [*self.programs, *(c.program for c in self.centres if c.program)]:
+            if program.alive():
+                program.kill9()
         self.wan.delete()
         subprocess.run(["sh", "-c", f"grep -o ' {self.root}/[^ ]*' /proc/mounts | xargs -r umount -l"], check=False)
         shutil.rmtree(self.root, ignore_errors=True)

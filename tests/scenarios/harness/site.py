@@ -5,20 +5,20 @@ import os
 import shutil
 import subprocess
 
-from .processes import (UNPRIVILEGED, Program, as_nobody, kill_all, processes_under, processes_with_environment,
-                        running, start_time)
+from .processes import (UNPRIVILEGED, Program, as_nobody, executable, kill_all, processes_under,
+                        processes_with_environment, running, start_time)
 from .waiting import ScenarioFailure, check, wait_until
 
 
 class Site:
-    def __init__(self, world, name, centre, namespace=None):
+    def __init__(self, world, name, centre, namespace=None, binaries=None):
         self.world = world
         self.name = name
         self.centre = centre
         self.namespace = namespace or world.wan.join(name)
         self.data = world.directory(f"{name}-data", owner=UNPRIVILEGED)
         self.runtime = world.directory(f"{name}-run")
-        self.binaries = world.binaries
+        self.binaries = binaries or world.binaries
         self.agent = None
         self.launcher = None
         self.boot_id_file = None
@@ -98,6 +98,15 @@ class Site:
         """Shims, by their replica directories, and replicas, by the name of their satellite."""
         return sorted(set(processes_under(self.runtime) + self.replica_processes()))
 
+    def running_from(self):
+        """{program: directories} that the site's own programs run from, as the kernel has them."""
+        found = {}
+        for pid in {self.agent.pid, self.launcher.pid, *processes_under(self.runtime)}:
+            program = executable(pid)
+            if os.path.basename(program).startswith("perigee-"):
+                found.setdefault(os.path.basename(program), set()).add(os.path.dirname(program))
+        return found
+
     # Replicas --------------------------------------------------------------
 
     def replica_processes(self):
@@ -148,9 +157,9 @@ class Site:
         kill_all(self.all_processes())
 
 
-def enrolled_site(world, name, centre, **site_fields):
+def enrolled_site(world, name, centre, binaries=None, **site_fields):
     """A site in the usual way: created, token with approval, enrolled, running, live."""
-    site = Site(world, name, centre)
+    site = Site(world, name, centre, binaries=binaries)
     values = {"scenario": f"{world.prefix}-{name}", "records": site.records, **site_fields.pop("values", {})}
     centre.create_site(name, values=values, **site_fields)
     site.enrol(centre.create_token(name))
