@@ -24,11 +24,23 @@ namespace {
 constexpr absl::Duration kVerdictTimeout = absl::Seconds(2);
 constexpr size_t kInstanceLength = 12;
 constexpr uint64_t kUidMapBytes = 64 << 10;
+constexpr int64_t kNobody = 65534;
 
-bool MayGiveUids(const UidRange& range) {
-  if (geteuid() != 0 || range.count <= 0) return false;
-  const auto map = ReadFile("/proc/self/uid_map", kUidMapBytes);
-  return map.ok() && IsMapped(range, *map);
+absl::Status NoUserFor(const std::string& id) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "replica ", id,
+      " would run as root or as the agent: this host has no users for replicas (--uid-range), and user ",
+      kNobody,
+      " is not there either or is the agent's: give --uid-range users that /proc/self/uid_map and gid_map "
+      "hold, "
+      "or run the launcher as an ordinary user"));
+}
+
+// Whether all of them can be become: what a user namespace does not map cannot.
+bool Exist(const UidRange& range) {
+  const auto users = ReadFile("/proc/self/uid_map", kUidMapBytes);
+  const auto groups = ReadFile("/proc/self/gid_map", kUidMapBytes);
+  return users.ok() && groups.ok() && IsMapped(range, *users) && IsMapped(range, *groups);
 }
 
 }  // namespace
@@ -72,7 +84,9 @@ absl::Status Launcher::TakeRuntimeDirectory() {
   PERIGEE_RETURN_IF_ERROR(EnsureDirectory(config_.runtime_dir + "/replicas", 0711));
   inotify_ = Fd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!inotify_.valid()) return ErrnoStatus(errno, "watching for changes of replicas");
-  own_uids_ = MayGiveUids(config_.uids);
+  own_uids_ = geteuid() == 0 && config_.uids.count > 0 && Exist(config_.uids);
+  const UidRange nobody{kNobody, 1};
+  if (geteuid() == 0 && config_.agent_uid != kNobody && Exist(nobody)) shared_uid_ = kNobody;
   cgroups_ = Cgroups::Detect(
       {.root = config_.cgroup_root, .instance = Sha256Hex(config_.runtime_dir).substr(0, kInstanceLength)});
   return absl::OkStatus();
@@ -102,6 +116,11 @@ absl::StatusOr<Footing> Launcher::PlanFooting(const Run& run) {
   Footing footing{run.id, run.entry_sha256, boot_id_};
   footing.limits = run.limits;
   footing.cgroups = cgroups_.PlanFor(run.id);
+  if (!own_uids_ && geteuid() == 0) {
+    // Without capabilities user 0 still owns the host's files, and the agent's user its keys.
+    if (!shared_uid_) return NoUserFor(run.id);
+    footing.uid = *shared_uid_;
+  }
   if (!own_uids_) return footing;
   const auto uid = PickUid(config_.uids, run.id, UidsTaken());
   if (!uid)
@@ -162,7 +181,7 @@ absl::Status Launcher::Establish(const Run& run, const ReplicaDirectory& directo
   PERIGEE_RETURN_IF_ERROR(directory.WriteFooting(footing));
   PERIGEE_FAILPOINT("launcher.start.before_cgroup");
   footing.missing = cgroups_.Create(footing.cgroups, run.limits);
-  if (footing.uid < 0) footing.missing.insert(footing.missing.begin(), missing::kOwnUid);
+  if (!own_uids_) footing.missing.insert(footing.missing.begin(), missing::kOwnUid);
   PERIGEE_FAILPOINT("launcher.start.after_cgroup");
   PERIGEE_RETURN_IF_ERROR(directory.WriteFooting(footing));
   return run.workdir.empty() ? MakeWorkdir(WorkdirOf(run.id), footing) : absl::OkStatus();

@@ -101,6 +101,7 @@ class Launcher {
 
   const Config config_;
   bool own_uids_ = false;
+  std::optional<int64_t> shared_uid_;  // of a launcher that is root, for replicas without a user of their own
   std::string boot_id_;
   Fd lock_;
   Fd inotify_;

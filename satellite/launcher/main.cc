@@ -27,7 +27,7 @@ constexpr char kUsage[] =
     "  --runtime-dir DIRECTORY   on a file system that a reboot empties, as /run/perigee\n"
     "  --agent-uid UID           the user of perigee-satellite; besides root nobody else is heard\n"
     "  --uid-range FIRST-LAST    users for replicas, one each (700000-765535)\n"
-    "  --no-own-uid              replicas run as the launcher's own user, without privileges\n"
+    "  --no-own-uid              replicas share a user: nobody when the launcher is root, else its own\n"
     "  --cgroup-root PATH|none   in each cgroup hierarchy, instead of the launcher's own place\n"
     "  --shim PROGRAM            perigee-shim, when it is not beside this program\n";
 

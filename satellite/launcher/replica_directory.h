@@ -19,7 +19,7 @@ struct Footing {
   std::string id;
   std::string entry_sha256;
   std::string boot_id;
-  int64_t uid = -1;  // -1: the launcher's own user
+  int64_t uid = -1;  // -1: the launcher's own user, which is an ordinary one
   CgroupPlan cgroups;
   ResourceLimits limits;
   std::vector<std::string> missing;

@@ -23,7 +23,7 @@ struct UidRange {
 absl::StatusOr<UidRange> ParseUidRange(std::string_view text);
 // Nothing when none is free.
 std::optional<int64_t> PickUid(const UidRange& range, std::string_view id, const std::set<int64_t>& taken);
-// Whether all users of the range exist where `uid_map` (of /proc/self/uid_map) is in force.
+// Whether all users of the range exist where `uid_map` (of /proc/self/uid_map, or gid_map) is in force.
 bool IsMapped(const UidRange& range, std::string_view uid_map);
 
 }  // namespace perigee::satellite

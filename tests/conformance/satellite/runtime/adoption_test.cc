@@ -400,6 +400,40 @@ TEST_F(AdoptionTest, NonsenseOnTheSocketIsAnsweredAndHarmsNobody) {
   EXPECT_EQ(All().at(0).phase, Phase::kRunning);
 }
 
+class SharedUser : public ::testing::Test {
+ protected:
+  // What a replica says of itself, started by a launcher with these arguments.
+  absl::StatusOr<Observed> Start(std::vector<std::string> arguments, std::string& status) {
+    LauncherProcess launcher({.arguments = std::move(arguments)});
+    launcher.Start();
+    const auto runtime = NewProcessRuntime({.runtime_dir = launcher.runtime_dir()});
+    EXPECT_TRUE(Eventually([&] { return runtime->Adopt().ok(); }));
+    auto observed = runtime->Start(launcher.Request("a", {"print-status"}));
+    if (observed.ok()) {
+      EXPECT_TRUE(Eventually([&] { return (status = launcher.LogText("a")).find("CapAmb") != status.npos; }));
+    }
+    return observed;
+  }
+};
+
+TEST_F(SharedUser, IsNobodyAndNotRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::string status;
+  const auto observed = Start({"--no-own-uid"}, status);
+  ASSERT_TRUE(observed.ok()) << observed.status();
+  EXPECT_THAT(observed->missing, ::testing::Contains(std::string(missing::kOwnUid)));
+  EXPECT_THAT(status, HasSubstr("uid 65534 gid 65534 groups 0 "));
+}
+
+TEST_F(SharedUser, IsNotTheAgents) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::string status;
+  // The later one counts.
+  const auto observed = Start({"--no-own-uid", "--agent-uid", "65534"}, status);
+  EXPECT_TRUE(absl::IsFailedPrecondition(observed.status())) << observed.status();
+  EXPECT_THAT(std::string(observed.status().message()), HasSubstr("--uid-range"));
+}
+
 TEST_F(AdoptionTest, OtherUsersAreNotHeard) {
   if (geteuid() != 0) GTEST_SKIP() << "Only root can be another user.";
   launcher_.Start();
