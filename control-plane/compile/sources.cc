@@ -30,6 +30,22 @@ absl::Status ResolveInPlace(std::string& text, const Values& values, Values& use
   return absl::OkStatus();
 }
 
+absl::Status ResolveProbes(const Values& values, Values& used, v1::Health& health) {
+  std::vector<v1::Probe*> probes;
+  if (health.has_startup()) probes.push_back(health.mutable_startup());
+  if (health.has_readiness()) probes.push_back(health.mutable_readiness());
+  if (health.has_liveness()) probes.push_back(health.mutable_liveness());
+  for (v1::Probe* probe : probes) {
+    if (probe->has_http())
+      PERIGEE_RETURN_IF_ERROR(ResolveInPlace(*probe->mutable_http()->mutable_path(), values, used));
+    if (!probe->has_exec()) continue;
+    for (auto& argument : *probe->mutable_exec()->mutable_command()) {
+      PERIGEE_RETURN_IF_ERROR(ResolveInPlace(argument, values, used));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ResolveTask(const Values& values, Values& used, v1::WorkloadTask& task) {
   for (auto& argument : *task.mutable_command()) {
     PERIGEE_RETURN_IF_ERROR(
@@ -39,7 +55,9 @@ absl::Status ResolveTask(const Values& values, Values& used, v1::WorkloadTask& t
     PERIGEE_RETURN_IF_ERROR(Annotate(ResolveInPlace(*variable.mutable_value(), values, used),
                                      absl::StrCat("variable ", variable.name(), " of task ", task.name())));
   }
-  return absl::OkStatus();
+  if (!task.has_health()) return absl::OkStatus();
+  return Annotate(ResolveProbes(values, used, *task.mutable_health()),
+                  absl::StrCat("a probe of task ", task.name()));
 }
 
 absl::StatusOr<ResolvedConfig> ResolveConfig(const v1::Config& config, const Values& values, Values& used) {

@@ -1,8 +1,11 @@
 #include "control-plane/controllers/explain.h"
 
 #include <algorithm>
+#include <map>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "control-plane/controllers/replica_view.h"
 #include "proto/perigee/v1/cloud.pb.h"
 #include "shared/base/status.h"
@@ -17,12 +20,26 @@ namespace {
 using google::protobuf::Timestamp;
 using Conditions = google::protobuf::RepeatedPtrField<v1::Condition>;
 
+std::string_view WhyNotLive(const v1::Satellite& satellite) {
+  const v1::SatelliteStatus& status = satellite.status();
+  if (!status.has_last_contact()) return reason::kNeverSeen;
+  return status.freshness().state() == "stale" ? reason::kStale : reason::kUnknownSinceRestart;
+}
+
+// That something below is not Ready; what that is says more.
+bool IsSum(const v1::ExplainResponse::Finding& finding) {
+  return finding.reason() == reason::kReplicasNotReady;
+}
+
 class Explainer {
  public:
   Explainer(const ExplainSnapshot& snapshot, absl::Time now) : snapshot_(snapshot), now_(now) {}
 
   v1::ExplainResponse Explain() {
     const auto& object = *snapshot_.object;
+    const std::string kind = absl::AsciiStrToLower(KindOf(object).kind);
+    Name(kind, MetaOf(object).name());
+    if (kind == "enrollmentrequest") Name("satellite", MetaOf(object).name());
     if (const auto* workload = dynamic_cast<const v1::Workload*>(&object)) {
       ExplainWorkload(*workload);
     } else if (const auto* assignment = dynamic_cast<const v1::Assignment*>(&object)) {
@@ -57,7 +74,24 @@ class Explainer {
                                                             : std::string(info->meaning));
     if (since != nullptr && since->seconds() > 0) *finding.mutable_since() = *since;
     finding.set_severity(std::string(SeverityName(info == nullptr ? Severity::kProblem : info->severity)));
-    if (info != nullptr) finding.set_next_step(std::string(info->next_step));
+    if (info != nullptr) finding.set_next_step(Named(std::string(info->next_step)));
+  }
+
+  // With the names that the reason table leaves open.
+  std::string Named(std::string step) const {
+    for (const auto& [open, name] : names_) step = absl::StrReplaceAll(step, {{open, name}});
+    return step;
+  }
+
+  // The reason table writes "workload NAME" or "workload/NAME"; a replica is REPLICA there.
+  void Name(const std::string& kind, const std::string& name) {
+    names_[absl::StrCat(kind, " NAME")] = absl::StrCat(kind, " ", name);
+    names_[absl::StrCat(kind, "/NAME")] = absl::StrCat(kind, "/", name);
+    if (kind == "satellite") {
+      for (const char* verb : {"approve", "revoke"}) {
+        names_[absl::StrCat("satellite ", verb, " NAME")] = absl::StrCat("satellite ", verb, " ", name);
+      }
+    }
   }
 
   void AddConditions(const std::string& where, const Conditions& conditions) {
@@ -106,6 +140,9 @@ class Explainer {
                      " / replica ", assignment.metadata().name());
     const v1::AssignmentStatus& status = assignment.status();
     const bool live = IsLive(satellite);
+    names_["REPLICA"] = assignment.metadata().name();
+    Name("workload", assignment.spec().workload());
+    Name("satellite", assignment.spec().satellite());
     if (!live) {
       AddAway(where, status, satellite);
     } else if (status.state().empty()) {
@@ -123,9 +160,19 @@ class Explainer {
     if (live) AddConditions(where, status.conditions());
     if (!assignment.spec().permit_id().empty()) {
       const bool leaving = assignment.metadata().has_deleting_since();
+      if (!leaving && live && MissedDeadline(assignment))
+        Add(where, reason::kDeadlineMissed, "", &status.since());
       Add(where, leaving ? reason::kStopping : reason::kProgressing,
           absl::StrCat("It holds the permit to be ", leaving ? "removed" : "replaced", "."), nullptr);
     }
+  }
+
+  // Of a replica that is being replaced.
+  bool MissedDeadline(const v1::Assignment& assignment) const {
+    const auto* workload = dynamic_cast<const v1::Workload*>(snapshot_.object.get());
+    if (workload == nullptr || IsReady(assignment) || !assignment.status().has_since()) return false;
+    const auto deadline = ParseDuration(workload->spec().rollout().deadline());
+    return deadline.ok() && FromTimestamp(assignment.status().since()) + *deadline < now_;
   }
 
   // A state that is not known to be so now is never said as if it were.
@@ -136,11 +183,9 @@ class Explainer {
       Add(where, reason::kNoSatellite, absl::StrCat("The satellite is no more. ", last), nullptr);
       return;
     }
-    const bool revoked = satellite->operations().revoked().active();
-    const std::string_view why = revoked ? reason::kRevoked
-                                 : satellite->status().freshness().state() == "stale"
-                                     ? reason::kStale
-                                     : reason::kUnknownSinceRestart;
+    const std::string_view why = satellite->operations().revoked().active()       ? reason::kRevoked
+                                 : satellite->operations().quarantined().active() ? reason::kQuarantined
+                                                                                  : WhyNotLive(*satellite);
     Add(where, why, absl::StrCat("The satellite is not in contact; what runs there goes on. ", last),
         &satellite->status().freshness().since());
   }
@@ -154,10 +199,8 @@ class Explainer {
     const v1::SatelliteStatus& status = satellite.status();
     if (!IsLive(&satellite)) {
       const bool seen = status.has_last_contact();
-      const std::string_view why = !seen                                   ? reason::kNeverSeen
-                                   : status.freshness().state() == "stale" ? reason::kStale
-                                                                           : reason::kUnknownSinceRestart;
-      Add(where, why, seen ? absl::StrCat("Last contact ", Ago(status.last_contact()), " ago.") : "",
+      Add(where, WhyNotLive(satellite),
+          seen ? absl::StrCat("Last contact ", Ago(status.last_contact()), " ago.") : "",
           seen ? &status.last_contact() : &satellite.metadata().created_at());
     } else if (status.applied_sequence() < status.wanted_sequence()) {
       Add(where, reason::kApplying,
@@ -176,7 +219,10 @@ class Explainer {
     for (const auto& [uid, satellite] : snapshot_.satellites) sorted.push_back(satellite.get());
     std::sort(sorted.begin(), sorted.end(),
               [](const auto* a, const auto* b) { return a->metadata().name() < b->metadata().name(); });
-    for (const auto* satellite : sorted) ExplainSatellite(*satellite, false);
+    for (const auto* satellite : sorted) {
+      Name("satellite", satellite->metadata().name());
+      ExplainSatellite(*satellite, false);
+    }
     ExplainReplicas();
   }
 
@@ -212,12 +258,14 @@ class Explainer {
     const auto rank = [](const v1::ExplainResponse::Finding& finding) {
       return finding.severity() == "problem" ? 0 : finding.severity() == "waiting" ? 1 : 2;
     };
-    // Problems first, each kind in the order in which it was found.
+    // Problems first, each kind in the order in which it was found; sums after what they sum up.
     const google::protobuf::RepeatedPtrField<v1::ExplainResponse::Finding> found = findings;
     findings.Clear();
     for (int wanted = 0; wanted <= 2; ++wanted) {
-      for (const auto& finding : found) {
-        if (rank(finding) == wanted) *findings.Add() = finding;
+      for (const bool sum : {false, true}) {
+        for (const auto& finding : found) {
+          if (rank(finding) == wanted && IsSum(finding) == sum) *findings.Add() = finding;
+        }
       }
     }
     const std::string name =
@@ -235,6 +283,8 @@ class Explainer {
   const ExplainSnapshot& snapshot_;
   const absl::Time now_;
   v1::ExplainResponse response_;
+  std::map<std::string, std::string>
+      names_;  // of what is being explained: what the reason table writes -> name
 };
 
 void AddSatellite(const Model& model, const std::string& uid, ExplainSnapshot& snapshot) {

@@ -278,9 +278,9 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(Config config, std::unique_p
   PERIGEE_RETURN_IF_ERROR(EnsureDirectory(config.data_dir + "/logs", 0700));
   auto identity = IdentityStore(config.data_dir).Read();
   if (absl::IsNotFound(identity.status())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(config.data_dir, " holds no identity; enrol first: perigee-satellite enroll --data-dir ",
-                     config.data_dir));
+    return absl::FailedPreconditionError(absl::StrCat(config.data_dir,
+                                                      " holds no identity; enrol this host first by the line "
+                                                      "that `cloudctl token create --site SITE` prints"));
   }
   PERIGEE_RETURN_IF_ERROR(identity.status());
   PERIGEE_ASSIGN_OR_RETURN(auto state, SiteState::Open(config.data_dir + "/state.db"));

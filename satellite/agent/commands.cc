@@ -63,6 +63,11 @@ absl::StatusOr<EnrolOutcome> DoEnroll(const EnrollFlags& flags) {
   PERIGEE_ASSIGN_OR_RETURN(options.wait, ParseDuration(flags.wait));
   PERIGEE_ASSIGN_OR_RETURN(FactOverrides overrides, OverridesOf(flags.address, flags.capacity));
   options.facts = GatherFacts(overrides);
+  if (FileExists(flags.data_dir + "/perigee.db")) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        flags.data_dir,
+        " is the data directory of a control plane; give this satellite one of its own (--data-dir)"));
+  }
   PERIGEE_RETURN_IF_ERROR(EnsureDirectory(flags.data_dir, 0700));
   PERIGEE_ASSIGN_OR_RETURN(auto door, OpenEnrolmentDoor(options.server, options.ca_hash));
   return Enrol(
@@ -143,7 +148,12 @@ int RunLogs(const std::string& data_dir, const std::string& replica, size_t tail
   return code;
 }
 
-int RunRestart(const std::string& data_dir, const std::string& replica) {
+int RunRestart(const std::string& data_dir, const std::string& replica, bool all) {
+  if (replica.empty() != all) {
+    return Fail(
+        absl::InvalidArgumentError("name one replica or workload, or say --all for every replica of this "
+                                   "host; see: perigee-satellite status"));
+  }
   auto view = AskStatus(data_dir);
   if (!view.ok()) return Fail(view.status());
   auto found = FindReplicas(*view, replica);

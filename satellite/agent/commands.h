@@ -13,11 +13,14 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitError = 1;
 inline constexpr int kExitWaiting = 3;  // enroll: still waiting for approval
 
+inline constexpr char kDataDir[] = "/var/lib/perigee";
+inline constexpr char kRuntimeDir[] = "/run/perigee";
+
 struct EnrollFlags {
   std::string server;
   std::string ca_hash;
   std::string token_file;  // "-": standard input
-  std::string data_dir;
+  std::string data_dir = kDataDir;
   std::string name;
   std::string wait = "10m";
   std::string address;
@@ -26,8 +29,8 @@ struct EnrollFlags {
 int RunEnroll(const EnrollFlags& flags);
 
 struct RunFlags {
-  std::string data_dir;
-  std::string runtime_dir;
+  std::string data_dir = kDataDir;
+  std::string runtime_dir = kRuntimeDir;
   std::string address;
   std::string capacity;
 };
@@ -35,6 +38,7 @@ int RunAgent(const RunFlags& flags);  // until SIGTERM or SIGINT
 
 int RunStatus(const std::string& data_dir, bool as_json);
 int RunLogs(const std::string& data_dir, const std::string& replica, size_t tail);
-int RunRestart(const std::string& data_dir, const std::string& replica);
+// One replica or workload by its name, or, by `all`, every replica of the host.
+int RunRestart(const std::string& data_dir, const std::string& replica, bool all);
 
 }  // namespace perigee::satellite

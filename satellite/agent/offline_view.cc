@@ -15,8 +15,9 @@ absl::StatusOr<LocalView> ReadOfflineView(const std::string& data_dir) {
   view.agent_running = false;
   auto identity = IdentityStore(data_dir).Read();
   if (absl::IsNotFound(identity.status())) {
-    return absl::NotFoundError(absl::StrCat(
-        data_dir, " holds no identity; enrol first: perigee-satellite enroll --data-dir ", data_dir));
+    return absl::NotFoundError(absl::StrCat(data_dir,
+                                            " holds no identity; enrol this host first by the line that "
+                                            "`cloudctl token create --site SITE` prints"));
   }
   PERIGEE_RETURN_IF_ERROR(identity.status());
   view.satellite = identity->name;
@@ -31,15 +32,7 @@ absl::StatusOr<LocalView> ReadOfflineView(const std::string& data_dir) {
   const Desired desired = ParseDesired(entries, kept, SatelliteFeatures());
   view.sequence = head.sequence;
   for (const ReplicaBook& book : books) {
-    if (book.gone) continue;
-    v1::ReplicaStatus status;
-    status.mutable_status()->set_state(book.state);
-    status.mutable_status()->set_reason(book.reason);
-    status.mutable_status()->set_restarts(book.restarts);
-    status.mutable_status()->set_exit(book.last_exit);
-    status.mutable_status()->set_on_previous(book.on_previous);
-    *status.mutable_status()->mutable_since() = ToTimestamp(book.since);
-    view.replicas.push_back(RowOf(book.id, EntryOf(desired, book.id, book.current), status));
+    if (!book.gone) view.replicas.push_back(RowOfBook(book, EntryOf(desired, book.id, book.current)));
   }
   return view;
 }

@@ -156,6 +156,11 @@ void ReconcileLoop::Loop::Publish() {
     if (!status.gone())
       now.replicas.push_back(RowOf(id, EntryOf(*desired, id, status.status().entry_sha256()), status));
   }
+  // Before anything was seen (the launcher may be away) what was last recorded is better than nothing.
+  for (const auto& [id, book] : books) {
+    if (!everything_reported && !book.gone)
+      now.replicas.push_back(RowOfBook(book, EntryOf(*desired, id, book.current)));
+  }
   absl::MutexLock lock(&view_mutex);
   view = std::move(now);
 }

@@ -131,4 +131,15 @@ LocalReplica RowOf(const std::string& id, const v1::ReplicaEntry* entry, const v
   return row;
 }
 
+LocalReplica RowOfBook(const ReplicaBook& book, const v1::ReplicaEntry* entry) {
+  v1::ReplicaStatus status;
+  status.mutable_status()->set_state(book.state);
+  status.mutable_status()->set_reason(book.reason);
+  status.mutable_status()->set_restarts(book.restarts);
+  status.mutable_status()->set_exit(book.last_exit);
+  status.mutable_status()->set_on_previous(book.on_previous);
+  *status.mutable_status()->mutable_since() = ToTimestamp(book.since);
+  return RowOf(book.id, entry, status);
+}
+
 }  // namespace perigee::satellite

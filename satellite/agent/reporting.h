@@ -37,5 +37,7 @@ std::vector<v1::Condition> MakeConditions(const SatelliteFacets& facets,
 std::vector<std::string> ProblemsOf(const std::vector<v1::Condition>& conditions);
 
 LocalReplica RowOf(const std::string& id, const v1::ReplicaEntry* entry, const v1::ReplicaStatus& status);
+// As it was last recorded.
+LocalReplica RowOfBook(const ReplicaBook& book, const v1::ReplicaEntry* entry);
 
 }  // namespace perigee::satellite

@@ -214,27 +214,33 @@ void SatelliteSession::OnStatusChanged(const StatusChanged& event, Effects* out)
 }
 
 void SatelliteSession::SendStatus(Effects* out) {
-  if (phase_ != Phase::kUp || status_in_flight_ || !replicas_known_) return;
-  if (!full_due_ && !conditions_dirty_ && dirty_.empty()) return;
+  if (phase_ != Phase::kUp || status_in_flight_) return;
+  // Conditions need not wait for the replicas: they may say why those are not known.
+  const bool replicas_due = replicas_known_ && (full_due_ || !dirty_.empty());
+  if (!replicas_due && !conditions_dirty_) return;
   Send send;
   v1::StatusDelta& status = *send.message.mutable_status();
   status.set_number(++status_number_);
-  status.set_full(std::exchange(full_due_, false));
-  if (status.full()) {
+  if (replicas_due) AddReplicas(&status);
+  for (const v1::Condition& condition : conditions_) *status.add_conditions() = condition;
+  conditions_dirty_ = false;
+  status_in_flight_ = true;
+  out->push_back(std::move(send));
+}
+
+void SatelliteSession::AddReplicas(v1::StatusDelta* status) {
+  status->set_full(std::exchange(full_due_, false));
+  if (status->full()) {
     for (const auto& [uid, replica] : replicas_) {
-      status.add_present(uid);
+      status->add_present(uid);
       if (!dirty_.Put(uid, replica)) full_due_ = true;
     }
   }
   const auto size_of = [](const v1::ReplicaStatus& replica) { return replica.ByteSizeLong() + 8; };
   for (const auto& [uid, replica] :
        dirty_.Take(kDirtyReplicas / 10, limits::kStatusMessageBytes / 2, size_of)) {
-    *status.add_replicas() = replica;
+    *status->add_replicas() = replica;
   }
-  for (const v1::Condition& condition : conditions_) *status.add_conditions() = condition;
-  conditions_dirty_ = false;
-  status_in_flight_ = true;
-  out->push_back(std::move(send));
 }
 
 void SatelliteSession::OnOutbox(const OutboxBatch& event, Effects* out) {

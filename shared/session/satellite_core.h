@@ -124,6 +124,7 @@ class SatelliteSession {
   void OnTick(const Moment& now, Effects* out);
   void SendApplied(const std::vector<v1::Applied::Refusal>& refused, Effects* out);
   void SendStatus(Effects* out);
+  void AddReplicas(v1::StatusDelta* status);
   void Close(absl::Status why, absl::Duration retry_after, Effects* out);
   void Answer(const absl::Status& bad_delta, Effects* out);
 

@@ -182,6 +182,24 @@ TEST_F(SatelliteTest, TheFirstStatusOfASessionIsFullAndOneIsInFlight) {
   EXPECT_EQ(sent[0].status().replicas(0).status().state(), "Ready");
 }
 
+TEST_F(SatelliteTest, AConditionDoesNotWaitForTheReplicas) {
+  Welcome();
+  S::StatusChanged down;
+  down.conditions.emplace().emplace_back().set_type("LauncherAvailable");
+  auto sent = Sent(core_.Step(down, At(2)));
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_FALSE(sent[0].status().full()) << "what is there is not known yet";
+  EXPECT_EQ(sent[0].status().conditions_size(), 1);
+  S::StatusChanged everything;
+  everything.replicas = {Replica("a", "Ready")};
+  everything.everything = true;
+  EXPECT_TRUE(Sent(core_.Step(everything, At(3))).empty());
+  sent = Sent(AckStatus(sent[0].status().number()));
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_TRUE(sent[0].status().full());
+  EXPECT_EQ(sent[0].status().replicas_size(), 1);
+}
+
 // However many replicas fail at length at once: no message is larger than the control plane takes.
 TEST_F(SatelliteTest, AFullStatusThatIsTooLargeForOneMessageComesInSeveral) {
   Welcome();
