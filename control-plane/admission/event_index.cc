@@ -85,17 +85,26 @@ std::optional<absl::Time> EventIndex::NewestStamp() const {
   return by_arrival_.rbegin()->stamp;
 }
 
-std::vector<std::string> EventIndex::Newest(std::string_view object_uid, size_t limit) const {
-  const std::set<Arrival>* arrivals = &by_arrival_;
-  if (!object_uid.empty()) {
-    const auto found = by_object_.find(object_uid);
-    if (found == by_object_.end()) return {};
-    arrivals = &found->second;
+std::vector<std::string> EventIndex::Uids() const {
+  std::vector<std::string> uids;
+  uids.reserve(by_arrival_.size());
+  for (const Arrival& arrival : by_arrival_) uids.push_back(arrival.uid);
+  return uids;
+}
+
+std::vector<Arrival> EventIndex::Newest(const std::vector<std::string>& object_uids, size_t limit,
+                                        const std::optional<Arrival>& before) const {
+  std::vector<Arrival> newest;
+  const auto take = [&](const std::set<Arrival>& arrivals) {
+    auto next = before.has_value() ? arrivals.lower_bound(*before) : arrivals.end();
+    for (size_t left = limit; next != arrivals.begin() && left > 0; --left) newest.push_back(*--next);
+  };
+  if (object_uids.empty()) take(by_arrival_);
+  for (const std::string& uid : object_uids) {
+    if (const auto found = by_object_.find(uid); found != by_object_.end()) take(found->second);
   }
-  std::vector<std::string> newest;
-  for (auto next = arrivals->rbegin(); next != arrivals->rend() && newest.size() < limit; ++next) {
-    newest.push_back(next->uid);
-  }
+  std::sort(newest.begin(), newest.end(), [](const Arrival& a, const Arrival& b) { return b < a; });
+  if (newest.size() > limit) newest.resize(limit);
   return newest;
 }
 

@@ -41,8 +41,12 @@ class EventIndex {
   std::vector<std::string> OlderThan(absl::Time cutoff, size_t limit) const;
   // Of the event that arrived last.
   std::optional<absl::Time> NewestStamp() const;
-  // Newest first; of all objects when `object` is empty.
-  std::vector<std::string> Newest(std::string_view object_uid, size_t limit) const;
+  // Of all, oldest first.
+  std::vector<std::string> Uids() const;
+  // Newest first, at most `limit`, of those that arrived before `before` (unset: from the newest); of all
+  // objects when `object_uids` is empty.
+  std::vector<Arrival> Newest(const std::vector<std::string>& object_uids, size_t limit,
+                              const std::optional<Arrival>& before) const;
 
  private:
   struct Place {

@@ -188,7 +188,7 @@ absl::Status Observation::PutEvents(std::vector<v1::Event> events) {
     if (meta.uid().empty()) meta.set_uid(NewUid(random_));
     if (!IsUsableUid(meta.uid())) return absl::InvalidArgumentError("the uid of an event is not usable");
     if (events_.Contains(meta.uid()) || !uids.insert(meta.uid()).second) continue;
-    if (meta.name().empty()) meta.set_name(meta.uid());
+    meta.set_name(meta.uid());  // Get finds it by this
     CutText(*event.mutable_message());
     if (event.ByteSizeLong() > limits::kStatusMessageBytes) {
       return absl::InvalidArgumentError(absl::StrCat("an event has ", event.ByteSizeLong(),
@@ -240,21 +240,48 @@ void Observation::ForgetOldEvents() {
 }
 
 absl::StatusOr<std::vector<v1::Event>> Observation::Events(std::string_view object_uid, int limit) const {
-  std::vector<std::string> uids;
+  std::vector<std::string> objects;
+  if (!object_uid.empty()) objects.emplace_back(object_uid);
+  PERIGEE_ASSIGN_OR_RETURN(EventPage page, EventsBefore(std::nullopt, objects, limit));
+  std::vector<v1::Event> events;
+  for (StoredEvent& stored : page.events) events.push_back(std::move(stored.event));
+  return events;
+}
+
+absl::StatusOr<EventPage> Observation::EventsBefore(const std::optional<Arrival>& before,
+                                                    const std::vector<std::string>& object_uids,
+                                                    int limit) const {
+  const size_t most = static_cast<size_t>(std::clamp(limit, 1, limits::kListPage));
+  std::vector<Arrival> arrivals;
   {
     absl::MutexLock lock(&events_mutex_);
-    uids = events_.Newest(object_uid, static_cast<size_t>(std::clamp(limit, 1, limits::kListPage)));
+    arrivals = events_.Newest(object_uids, most + 1, before);
   }
-  std::vector<v1::Event> events;
-  for (const std::string& uid : uids) {
-    const auto record = store_.Get(keys::Event(uid));
-    if (absl::IsNotFound(record.status())) continue;  // forgotten meanwhile
-    PERIGEE_RETURN_IF_ERROR(record);
-    if (!events.emplace_back().ParseFromString(record->value)) {
-      return absl::DataLossError(absl::StrCat(record->key, " cannot be read: restore a backup"));
-    }
+  EventPage page;
+  if (arrivals.size() > most) {
+    arrivals.pop_back();
+    page.more = arrivals.back();
   }
-  return events;
+  for (Arrival& arrival : arrivals) {
+    absl::StatusOr<v1::Event> event = FindEvent(arrival.uid);
+    if (absl::IsNotFound(event.status())) continue;  // forgotten meanwhile
+    PERIGEE_RETURN_IF_ERROR(event);
+    page.events.push_back({std::move(arrival), *std::move(event)});
+  }
+  return page;
+}
+
+std::vector<std::string> Observation::EventUids() const {
+  absl::MutexLock lock(&events_mutex_);
+  return events_.Uids();
+}
+
+absl::StatusOr<v1::Event> Observation::FindEvent(std::string_view uid) const {
+  if (!IsUsableUid(uid)) return absl::NotFoundError("no event has such a uid");
+  PERIGEE_ASSIGN_OR_RETURN(const Record record, store_.Get(keys::Event(uid)));
+  v1::Event event;
+  if (event.ParseFromString(record.value)) return event;
+  return absl::DataLossError(absl::StrCat(record.key, " cannot be read: restore a backup"));
 }
 
 }  // namespace perigee::control

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,15 @@ namespace perigee::control {
 // metadata.uid of an event that a satellite reports: the same for every delivery of it.
 std::string EventUid(std::string_view satellite_uid, std::string_view boot_id, uint64_t sequence);
 
+struct StoredEvent {
+  Arrival arrival;
+  v1::Event event;
+};
+struct EventPage {
+  std::vector<StoredEvent> events;  // newest first
+  std::optional<Arrival> more;      // there are more, before this one
+};
+
 // Thread-safe.
 class Observation {
  public:
@@ -55,10 +65,18 @@ class Observation {
   [[nodiscard]] absl::Status Flush(absl::Duration timeout);
 
   // At most limits::kEventBatch. metadata.uid: EventUid for a satellite's, empty for the centre's own (one is
-  // made). One that is there already stays as it is. Fills in centre_time. Each object keeps its newest 100.
+  // made); it is the name too. One that is there already stays as it is. Fills in centre_time. Each object keeps its newest 100.
   [[nodiscard]] absl::Status PutEvents(std::vector<v1::Event> events);
-  // Newest first, at most `limit`; of one object, or of all when `object_uid` is empty.
+  // The newest, newest first, at most `limit`; of one object, or of all when `object_uid` is empty.
   [[nodiscard]] absl::StatusOr<std::vector<v1::Event>> Events(std::string_view object_uid, int limit) const;
+  // One page of those that arrived before `before`, from the newest when unset; of these objects, or of all.
+  [[nodiscard]] absl::StatusOr<EventPage> EventsBefore(const std::optional<Arrival>& before,
+                                                       const std::vector<std::string>& object_uids,
+                                                       int limit) const;
+  // Of all, oldest first.
+  std::vector<std::string> EventUids() const;
+  // NOT_FOUND.
+  [[nodiscard]] absl::StatusOr<v1::Event> FindEvent(std::string_view uid) const;
 
  private:
   Observation(Store& store, const Model& model, const Clock& clock, Random& random);

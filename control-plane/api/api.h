@@ -23,6 +23,7 @@
 #include "control-plane/watch/model.h"
 #include "proto/perigee/v1/cloud_service.pb.h"
 #include "shared/base/clock.h"
+#include "shared/resource/registry.h"
 
 namespace perigee::control {
 
@@ -69,7 +70,12 @@ class Api {
   absl::Status Authorize(const Caller& caller, std::string_view method) const;
   absl::StatusOr<ObjectPtr> Find(const std::string& kind, const std::string& project,
                                  const std::string& name) const;
+  absl::StatusOr<ObjectPtr> FindObject(const KindInfo& kind, const std::string& project,
+                                       const std::string& name) const;
+  absl::StatusOr<ObjectPtr> FindEvent(const std::string& name) const;
+  absl::StatusOr<ObjectPtr> FindAuditRecord(const std::string& name) const;
   absl::StatusOr<v1::ListResponse> ListEvents(const v1::ListRequest& request) const;
+  absl::StatusOr<v1::ListResponse> ListAuditRecords(const v1::ListRequest& request) const;
   // So that what the caller reads next has it.
   absl::Status Seen(int64_t revision) const;
   v1::Resource Shown(const google::protobuf::Message& object) const;

@@ -1,10 +1,9 @@
-// Reading: get, list, watch, explain. From the model; events from their door.
-#include <algorithm>
-#include <tuple>
+// Reading: get, list, watch, explain. From the model; events and audit records are in records.cc.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "control-plane/api/api.h"
+#include "control-plane/api/records.h"
 #include "control-plane/controllers/explain.h"
 #include "shared/base/limits.h"
 #include "shared/base/random.h"
@@ -14,10 +13,6 @@
 
 namespace perigee::control {
 namespace {
-
-constexpr int kPageWhenUnset = 500;
-// One answer, so that it fits a message whatever the objects hold.
-constexpr size_t kPageBytes = 1 << 20;
 
 absl::StatusOr<const KindInfo*> ServedKind(const std::string& name) {
   const KindInfo* kind = FindKind(name);
@@ -72,18 +67,20 @@ absl::StatusOr<ObjectPtr> Api::Find(const std::string& kind_name, const std::str
                                     const std::string& name) const {
   PERIGEE_ASSIGN_OR_RETURN(const KindInfo* kind, ServedKind(kind_name));
   if (name.empty()) return absl::InvalidArgumentError("A name is missing.");
-  if (kind->kind == "Event") {
-    PERIGEE_ASSIGN_OR_RETURN(std::vector<v1::Event> events, parts_.observation.Events("", limits::kListPage));
-    for (v1::Event& event : events) {
-      if (event.metadata().name() == name) return ObjectPtr(std::make_shared<v1::Event>(std::move(event)));
-    }
-  } else if (ObjectPtr object = parts_.model.Get(kind->kind, ProjectOf(*kind, project), name)) {
-    return object;
-  }
+  const absl::StatusOr<ObjectPtr> found = FindObject(*kind, project, name);
+  if (!absl::IsNotFound(found.status())) return found;
   return absl::NotFoundError(
       absl::StrCat("There is no ", kind->kind, " \"", name, "\"",
                    kind->project_scoped ? absl::StrCat(" in project ", ProjectOf(*kind, project)) : "",
                    ". List them: cloudctl get ", kind->plural));
+}
+
+absl::StatusOr<ObjectPtr> Api::FindObject(const KindInfo& kind, const std::string& project,
+                                          const std::string& name) const {
+  if (kind.kind == "Event") return FindEvent(name);
+  if (kind.kind == "AuditRecord") return FindAuditRecord(name);
+  if (ObjectPtr object = parts_.model.Get(kind.kind, ProjectOf(kind, project), name)) return object;
+  return absl::NotFoundError("not in the model");
 }
 
 absl::StatusOr<v1::GetResponse> Api::Get(const Caller& caller, const v1::GetRequest& request) {
@@ -100,13 +97,16 @@ absl::StatusOr<v1::ListResponse> Api::List(const Caller& caller, const v1::ListR
   if (request.limit() < 0 || request.limit() > limits::kListPage) {
     return absl::InvalidArgumentError(absl::StrCat("limit must be at most ", limits::kListPage, "."));
   }
-  if (kind->kind == "Event") return ListEvents(request);
+  if (IsRecord(*kind)) {
+    PERIGEE_RETURN_IF_ERROR(RefuseSelector(*kind, request.selector()));
+    return kind->kind == "Event" ? ListEvents(request) : ListAuditRecords(request);
+  }
   PERIGEE_ASSIGN_OR_RETURN(const v1::LabelSelector selector, ParseSelector(request.selector()));
   std::pair<std::string, std::string> after;
   if (!request.continue_token().empty()) {
     PERIGEE_ASSIGN_OR_RETURN(after, PlaceOf(request.continue_token()));
   }
-  const int limit = request.limit() == 0 ? kPageWhenUnset : request.limit();
+  const int limit = PageLimit(request);
   v1::ListResponse response;
   response.set_revision(parts_.model.revision());
   size_t bytes = 0;
@@ -127,42 +127,6 @@ absl::StatusOr<v1::ListResponse> Api::List(const Caller& caller, const v1::ListR
   return response;
 }
 
-// Newest first. Of one object: also those of the replicas that belong to it.
-absl::StatusOr<v1::ListResponse> Api::ListEvents(const v1::ListRequest& request) const {
-  const int limit = request.limit() == 0 ? kPageWhenUnset : request.limit();
-  std::vector<std::string> objects = {request.field_object_uid()};
-  if (!request.field_object_uid().empty()) {
-    for (const auto& assignments : {parts_.model.AssignmentsOfWorkload(request.field_object_uid()),
-                                    parts_.model.AssignmentsOfSatellite(request.field_object_uid())}) {
-      for (const ObjectPtr& assignment : assignments) objects.push_back(MetaOf(*assignment).uid());
-    }
-  }
-  std::vector<v1::Event> events;
-  for (const std::string& uid : objects) {
-    PERIGEE_ASSIGN_OR_RETURN(std::vector<v1::Event> of_one, parts_.observation.Events(uid, limit));
-    std::move(of_one.begin(), of_one.end(), std::back_inserter(events));
-  }
-  const auto when = [](const v1::Event& event) {
-    return std::tuple(event.centre_time().seconds(), event.centre_time().nanos(), event.sequence(),
-                      event.metadata().uid());
-  };
-  std::sort(events.begin(), events.end(),
-            [&](const v1::Event& a, const v1::Event& b) { return when(a) > when(b); });
-  v1::ListResponse response;
-  response.set_revision(parts_.model.revision());
-  size_t bytes = 0;
-  for (const v1::Event& event : events) {
-    if (response.resources_size() == limit || bytes >= kPageBytes) break;
-    if (!request.project().empty() && !event.object().project().empty() &&
-        event.object().project() != request.project()) {
-      continue;
-    }
-    *response.add_resources()->mutable_event() = event;
-    bytes += event.ByteSizeLong();
-  }
-  return response;
-}
-
 absl::StatusOr<std::unique_ptr<WatchStream>> Api::Watch(const Caller& caller,
                                                         const v1::WatchRequest& request) {
   PERIGEE_RETURN_IF_ERROR(Authorize(caller, "Watch"));
@@ -171,6 +135,7 @@ absl::StatusOr<std::unique_ptr<WatchStream>> Api::Watch(const Caller& caller,
   PERIGEE_ASSIGN_OR_RETURN(filter.selector, ParseSelector(request.selector()));
   for (const std::string& name : request.kinds()) {
     PERIGEE_ASSIGN_OR_RETURN(const KindInfo* kind, ServedKind(name));
+    PERIGEE_RETURN_IF_ERROR(CanWatch(*kind, request.selector()));
     filter.kinds.insert(kind->kind);
   }
   if (filter.kinds.empty())
@@ -180,7 +145,8 @@ absl::StatusOr<std::unique_ptr<WatchStream>> Api::Watch(const Caller& caller,
     return absl::OutOfRangeError("Changes since that revision are not kept. Watch again from revision 0.");
   }
   return std::make_unique<WatchStream>(
-      parts_.model, std::move(subscription), std::move(filter), request.from_revision() == 0,
+      parts_.model, parts_.observation, std::move(subscription), std::move(filter),
+      request.from_revision() == 0,
       [this](const google::protobuf::Message& object) { return Shown(object); });
 }
 

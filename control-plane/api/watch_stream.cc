@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "control-plane/api/records.h"
 #include "shared/base/status.h"
 #include "shared/resource/registry.h"
 
@@ -12,9 +13,11 @@ constexpr size_t kResponsesAtOnce = 64;
 
 }  // namespace
 
-WatchStream::WatchStream(const Model& model, std::unique_ptr<Subscription> subscription, Filter filter,
-                         bool begin_with_what_is, Shown shown)
-    : subscription_(std::move(subscription)),
+WatchStream::WatchStream(const Model& model, const Observation& observation,
+                         std::unique_ptr<Subscription> subscription, Filter filter, bool begin_with_what_is,
+                         Shown shown)
+    : observation_(observation),
+      subscription_(std::move(subscription)),
       filter_(std::move(filter)),
       shown_(std::move(shown)),
       synced_(!begin_with_what_is),
@@ -26,28 +29,45 @@ WatchStream::WatchStream(const Model& model, std::unique_ptr<Subscription> subsc
       if (Selected(*object)) first_.push_back(std::move(object));
     }
   }
+  if (!filter_.kinds.contains("Event")) return;
+  std::vector<std::string> uids = observation_.EventUids();
+  first_events_.assign(std::make_move_iterator(uids.begin()), std::make_move_iterator(uids.end()));
 }
 
 bool WatchStream::Selected(const google::protobuf::Message& object) const {
+  if (const auto* event = dynamic_cast<const v1::Event*>(&object))
+    return IsOfProject(event->object(), filter_.project);
   const v1::ObjectMeta& meta = MetaOf(object);
   if (!filter_.project.empty() && KindOf(object).project_scoped && meta.project() != filter_.project)
     return false;
   return Matches(filter_.selector, meta.labels());
 }
 
+absl::StatusOr<ObjectPtr> WatchStream::NextFirst() {
+  if (!first_.empty()) {
+    ObjectPtr object = std::move(first_.front());
+    first_.pop_front();
+    return object;
+  }
+  while (!first_events_.empty()) {
+    absl::StatusOr<v1::Event> event = observation_.FindEvent(first_events_.front());
+    first_events_.pop_front();
+    if (absl::IsNotFound(event.status())) continue;  // forgotten meanwhile
+    PERIGEE_RETURN_IF_ERROR(event);
+    if (Selected(*event)) return std::make_shared<v1::Event>(*std::move(event));
+  }
+  return nullptr;
+}
+
 absl::StatusOr<std::vector<v1::WatchResponse>> WatchStream::Next(absl::Duration timeout) {
   std::vector<v1::WatchResponse> responses;
-  for (; !first_.empty() && responses.size() < kResponsesAtOnce; first_.pop_front()) {
+  while (!synced_ && responses.size() < kResponsesAtOnce) {
+    PERIGEE_ASSIGN_OR_RETURN(const ObjectPtr object, NextFirst());
     v1::WatchResponse& response = responses.emplace_back();
-    response.set_type(v1::WatchResponse::TYPE_PUT);
-    *response.mutable_resource() = shown_(*first_.front());
     response.set_revision(revision_);
-  }
-  if (first_.empty() && !synced_) {
-    synced_ = true;
-    v1::WatchResponse& response = responses.emplace_back();
-    response.set_type(v1::WatchResponse::TYPE_SYNCED);
-    response.set_revision(revision_);
+    synced_ = object == nullptr;
+    response.set_type(synced_ ? v1::WatchResponse::TYPE_SYNCED : v1::WatchResponse::TYPE_PUT);
+    if (object != nullptr) *response.mutable_resource() = shown_(*object);
   }
   if (!responses.empty()) return responses;
   PERIGEE_ASSIGN_OR_RETURN(const std::vector<ModelChange> changes, subscription_->Next(timeout));

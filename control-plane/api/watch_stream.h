@@ -1,4 +1,4 @@
-// One Watch: what is, SYNCED, then what happens. A reader that is too slow is cut off with OUT_OF_RANGE and lists again.
+// One Watch: what is, SYNCED, then what happens; an event that is forgotten is no change. A reader that is too slow is cut off with OUT_OF_RANGE and lists again.
 #pragma once
 
 #include <deque>
@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "control-plane/admission/observation.h"
 #include "control-plane/watch/model.h"
 #include "proto/perigee/v1/cloud_service.pb.h"
 #include "shared/resource/selector.h"
@@ -25,8 +26,8 @@ class WatchStream {
     std::string project;  // empty: all
     v1::LabelSelector selector;
   };
-  WatchStream(const Model& model, std::unique_ptr<Subscription> subscription, Filter filter,
-              bool begin_with_what_is, Shown shown);
+  WatchStream(const Model& model, const Observation& observation, std::unique_ptr<Subscription> subscription,
+              Filter filter, bool begin_with_what_is, Shown shown);
 
   // Some responses, in order; empty after `timeout`. OUT_OF_RANGE: too slow. CANCELLED: the server stops.
   [[nodiscard]] absl::StatusOr<std::vector<v1::WatchResponse>> Next(absl::Duration timeout);
@@ -35,11 +36,15 @@ class WatchStream {
 
  private:
   bool Selected(const google::protobuf::Message& object) const;
+  // The oldest of those still to be given; null when there are none.
+  absl::StatusOr<ObjectPtr> NextFirst();
 
+  const Observation& observation_;
   const std::unique_ptr<Subscription> subscription_;
   const Filter filter_;
   const Shown shown_;
-  std::deque<ObjectPtr> first_;  // what is, still to be given
+  std::deque<ObjectPtr> first_;           // what is, still to be given
+  std::deque<std::string> first_events_;  // and events, which the model does not hold: uids
   bool synced_;
   int64_t revision_;
 };

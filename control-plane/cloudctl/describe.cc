@@ -132,9 +132,7 @@ absl::Status PrintReplicas(Session& session, const Message& object) {
 absl::Status PrintEvents(Session& session, const Message& object) {
   PERIGEE_ASSIGN_OR_RETURN(std::vector<v1::Resource> events,
                            ListAbout(session, "Event", MetaOf(object).uid()));
-  std::sort(events.begin(), events.end(), [](const v1::Resource& a, const v1::Resource& b) {
-    return ToTime(a.event().centre_time()) < ToTime(b.event().centre_time());
-  });
+  std::reverse(events.begin(), events.end());  // newest first until here
   if (events.size() > kEventsShown) {
     events.erase(events.begin(), events.end() - kEventsShown);
   }

@@ -13,10 +13,17 @@ namespace {
 
 using Values = std::map<std::string, std::string>;
 
+// In byte order of the keys: a protobuf map has another order each time, and of two problems the same one is to be
+// told each time.
+template <typename StringMap>
+Values Sorted(const StringMap& map) {
+  return Values(map.begin(), map.end());
+}
+
 // "<title>", count, then keys and values in byte order of the keys.
 template <typename StringMap>
 void Append(std::string_view title, const StringMap& map, std::vector<std::string>& list) {
-  const Values sorted(map.begin(), map.end());
+  const Values sorted = Sorted(map);
   list.emplace_back(title);
   list.push_back(absl::StrCat(sorted.size()));
   for (const auto& [key, value] : sorted) {
@@ -64,7 +71,7 @@ absl::StatusOr<ResolvedConfig> ResolveConfig(const v1::Config& config, const Val
   ResolvedConfig resolved;
   resolved.content.set_name(config.metadata().name());
   resolved.content.set_project(config.metadata().project());
-  for (const auto& [key, text] : config.spec().data()) {
+  for (const auto& [key, text] : Sorted(config.spec().data())) {
     PERIGEE_ASSIGN_OR_RETURN((*resolved.content.mutable_data())[key], Resolve(text, values, &used));
   }
   std::vector<std::string> list = {"perigee-config-entry-v1", config.metadata().project(),
@@ -75,9 +82,7 @@ absl::StatusOr<ResolvedConfig> ResolveConfig(const v1::Config& config, const Val
 }
 
 absl::Status ResolveConfigs(const ReplicaInput& input, const Values& values, ReplicaSources& sources) {
-  const Values versions(input.revision->spec().config_versions().begin(),
-                        input.revision->spec().config_versions().end());
-  for (const auto& [name, version] : versions) {
+  for (const auto& [name, version] : Sorted(input.revision->spec().config_versions())) {
     const auto config = input.configs.find(name);
     if (config == input.configs.end() || ConfigVersion(*config->second) != version) {
       return absl::FailedPreconditionError(absl::StrCat("Config ", name, " has changed since revision ",
@@ -91,7 +96,7 @@ absl::Status ResolveConfigs(const ReplicaInput& input, const Values& values, Rep
 }
 
 absl::Status CheckSecrets(const ReplicaInput& input) {
-  for (const auto& [name, version] : input.revision->spec().secret_versions()) {
+  for (const auto& [name, version] : Sorted(input.revision->spec().secret_versions())) {
     const auto secret = input.secrets.find(name);
     if (secret == input.secrets.end() || secret->second->spec().version() != version) {
       return absl::FailedPreconditionError(absl::StrCat("Secret ", name, " has changed since revision ",

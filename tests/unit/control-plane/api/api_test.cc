@@ -72,6 +72,12 @@ class ApiTest : public ::testing::Test {
     request.set_name(name);
     return request;
   }
+  static v1::Event EventAbout(const std::string& uid, const std::string& project) {
+    v1::Event event;
+    event.mutable_object()->set_uid(uid);
+    event.mutable_object()->set_project(project);
+    return event;
+  }
   std::vector<std::string> NamesOf(v1::ListRequest request) {
     std::vector<std::string> names;
     do {
@@ -287,6 +293,102 @@ TEST_F(ApiTest, EventsOfAWorkloadAreThoseOfItsReplicasToo) {
   EXPECT_EQ(api_->List(kAdmin, request)->resources_size(), 3);
   request.set_field_object_uid("w");
   EXPECT_EQ(api_->List(kAdmin, request)->resources_size(), 2);
+}
+
+TEST_F(ApiTest, EveryEventIsListedAndFound) {
+  std::vector<std::string> newest_first;
+  for (int i = 0; i < 1'300; i += 100) {  // more than the largest page, and than fit one answer
+    std::vector<v1::Event> batch;
+    for (int j = i; j < i + 100; ++j) {
+      const std::string uid = absl::StrCat("e", j);
+      batch.push_back(EventAbout(absl::StrCat("object-", i), j % 2 == 0 ? "shop" : "default"));
+      batch.back().mutable_metadata()->set_uid(uid);
+      batch.back().set_message(std::string(1'000, 'm'));
+      newest_first.insert(newest_first.begin(), uid);
+    }
+    ASSERT_TRUE(observation_->PutEvents(std::move(batch)).ok());
+  }
+  v1::ListRequest request;
+  request.set_kind("events");
+  for (const int limit : {0, 7, 1'000}) {
+    request.set_limit(limit);
+    EXPECT_EQ(NamesOf(request), newest_first) << limit;
+  }
+  request.set_project("shop");
+  EXPECT_EQ(NamesOf(request).size(), newest_first.size() / 2);
+  EXPECT_EQ(api_->Get(kAdmin, GetOf("event", "e0"))->resource().event().metadata().name(), "e0");
+  EXPECT_TRUE(absl::IsNotFound(api_->Get(kAdmin, GetOf("event", "../e0")).status()));
+  request.set_continue_token("***");
+  EXPECT_TRUE(absl::IsInvalidArgument(api_->List(kAdmin, request).status()));
+}
+
+TEST_F(ApiTest, RecordsRefuseASelector) {
+  for (const char* kind : {"Event", "AuditRecord"}) {
+    v1::ListRequest list;
+    list.set_kind(kind);
+    list.set_selector("a=b");
+    const absl::Status refused = api_->List(kAdmin, list).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("no labels"));
+  }
+}
+
+TEST_F(ApiTest, AWatchOfEventsBeginsWithWhatIsThenFollows) {
+  for (const v1::Event& event :
+       {EventAbout("a", "default"), EventAbout("b", "shop"), EventAbout("c", "default")}) {
+    ASSERT_TRUE(observation_->PutEvents({event}).ok());
+  }
+  v1::WatchRequest request;
+  request.add_kinds("events");
+  request.set_project("default");
+  auto watch = api_->Watch(kAdmin, request);
+  ASSERT_TRUE(watch.ok()) << watch.status();
+  const auto first = (*watch)->Next(absl::ZeroDuration());
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(first->size(), 3u);
+  EXPECT_EQ((*first)[0].resource().event().object().uid(), "a");
+  EXPECT_EQ((*first)[1].resource().event().object().uid(), "c");
+  EXPECT_EQ((*first)[2].type(), v1::WatchResponse::TYPE_SYNCED);
+  ASSERT_TRUE(observation_->PutEvents({EventAbout("x", "shop"), EventAbout("d", "default")}).ok());
+  for (std::string last; last != "d";) {  // one of before may come twice
+    const auto next = (*watch)->Next(absl::Seconds(10));
+    ASSERT_TRUE(next.ok() && !next->empty());
+    for (const v1::WatchResponse& response : *next) {
+      last = response.resource().event().object().uid();
+      EXPECT_NE(last, "x");
+    }
+  }
+  request.set_selector("a=b");
+  EXPECT_TRUE(absl::IsInvalidArgument(api_->Watch(kAdmin, request).status()));
+  v1::WatchRequest audit;
+  audit.add_kinds("AuditRecord");
+  EXPECT_TRUE(absl::IsUnimplemented(api_->Watch(kAdmin, audit).status()));
+}
+
+TEST_F(ApiTest, AuditRecordsAreListedNewestFirst) {
+  v1::ListRequest request;
+  request.set_kind("auditrecords");
+  EXPECT_TRUE(NamesOf(request).empty());
+  for (int i = 0; i < 12; ++i) ApplySite("site-" + std::to_string(i), "de");
+  ApplySite("site-3", "ie");
+  std::vector<std::string> all;
+  for (int i = 13; i > 0; --i) all.push_back(std::to_string(i));
+  for (const int limit : {0, 1, 5, 13, 1'000}) {
+    request.set_limit(limit);
+    EXPECT_EQ(NamesOf(request), all) << limit;
+  }
+  request.set_field_object_uid(MetaOf(*model_->Get("Site", "", "site-3")).uid());
+  request.set_limit(1);
+  EXPECT_EQ(NamesOf(request), (std::vector<std::string>{"13", "4"}));
+  const auto got = api_->Get(kAdmin, GetOf("audit", "13"));
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->resource().audit_record().subject(), "user:admin");
+  EXPECT_EQ(got->resource().audit_record().object().name(), "site-3");
+  for (const char* missing : {"14", "0", "x", "-1"})
+    EXPECT_TRUE(absl::IsNotFound(api_->Get(kAdmin, GetOf("audit", missing)).status())) << missing;
+  const Caller satellite{"satellite:u", {"satellite"}, "grpc"};
+  EXPECT_TRUE(absl::IsPermissionDenied(api_->List(satellite, request).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(api_->Get(satellite, GetOf("audit", "13")).status()));
 }
 
 TEST_F(ApiTest, OnlyTheKnownUserHasARole) {

@@ -202,6 +202,16 @@ TEST_F(CloudctlTest, EventsShowBothTimesOldestFirst) {
   EXPECT_EQ(cloud_.listed.field_object_uid(), "uid-web");
 }
 
+TEST_F(CloudctlTest, EventsAreFollowed) {
+  cloud_.objects = {Event(kNow - 3600, kNow - 60, "first")};
+  const std::string line = "2026-01-01 11:03:00  2026-01-01 12:02:00  Started  workload/web  first\n";
+  EXPECT_THAT(Run({"events", "-w"}).out, HasSubstr("MESSAGE\n" + line + line));
+  EXPECT_EQ(Run({"get", "events", "-w"}).out, Run({"events", "-w"}).out);
+  const Outcome of_one = Run({"events", "workload/web", "-w"});
+  EXPECT_NE(of_one.code, 0);
+  EXPECT_THAT(of_one.err, HasSubstr("--watch"));
+}
+
 TEST_F(CloudctlTest, ExplainSaysWhatToDo) {
   cloud_.explain_response.set_summary("web: 1 of 2 replicas are Ready");
   auto* finding = cloud_.explain_response.add_findings();
