@@ -118,7 +118,7 @@ void SatelliteSession::OnWelcome(const v1::Welcome& welcome, const Moment& now, 
   next_heartbeat_ = now.boottime;  // the first at once: an answer renews leases
   give_up_at_ = now.boottime + config_.silent_periods * heartbeat_period_;
   full_due_ = true;
-  conditions_dirty_ = true;
+  conditions_dirty_ = !conditions_.empty();
   out->push_back(Up{welcome});
   OnTick(now, out);
   next_heartbeat_ += std::chrono::milliseconds(welcome.heartbeat_phase_ms() % welcome.heartbeat_period_ms());
