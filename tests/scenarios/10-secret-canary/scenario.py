@@ -40,7 +40,8 @@ def run(world):
     arguments.watch()
     centre.stop()  # what the store writes at its end, and reads at its start
     centre.start()
-    centre.wait_fresh("berlin", "live", timeout=40)
+    for satellite in ("berlin", "dublin"):
+        centre.wait_fresh(satellite, "live", timeout=40)
     centre.wait_ready("payer", 1)
     arguments.watch()
 
