@@ -96,6 +96,11 @@ absl::Status Free(Store&, const Message&) {
 }
 
 absl::Status CheckSatellite(Store&, const Message& satellite) {
+  if (dynamic_cast<const v1::Satellite&>(satellite).operations().revoked().active()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("satellite ", MetaOf(satellite).name(),
+                     " is revoked already; it stays listed, because a revoked identity must be remembered"));
+  }
   return absl::FailedPreconditionError(absl::StrCat(
       "a satellite is not deleted, because a revoked identity must be remembered: run `cloudctl satellite "
       "revoke ",
