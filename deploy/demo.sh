@@ -20,6 +20,7 @@ deploy/build.sh dev perigee-control-plane perigee-satellite perigee-launcher per
 began=$(date +%s%N)
 work=$(mktemp -d "${TMPDIR:-/tmp}/perigee-demo.XXXXXX")
 chmod 711 "$work"
+place_agent
 mkdir "$work/log"
 trap tear_down EXIT
 trap 'exit 130' INT

@@ -26,6 +26,14 @@ without_privileges() {
   fi
   exec "$@"
 }
+# Where a user without privileges can read it: a clone below /root cannot be entered.
+place_agent() {
+  agent=$bin/perigee-satellite
+  [ "$(id -u)" -eq 0 ] || return 0
+  mkdir "$work/bin"
+  install -m 755 "$bin/perigee-satellite" "$work/bin/"
+  agent=$work/bin/perigee-satellite
+}
 agent_uid() { if [ "$(id -u)" -eq 0 ]; then echo 65534; else id -u; fi; }
 
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds.
@@ -65,12 +73,12 @@ start_site() { # start_site NAME ADDRESS
     umask 077
     ctl token create --site "$name" --approval auto -o json | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p' >"$work/$name/token"
   )
-  without_privileges_run "$bin/perigee-satellite" enroll --server "$https" --ca-hash "$ca_hash" --token-file - \
+  without_privileges_run "$agent" enroll --server "$https" --ca-hash "$ca_hash" --token-file - \
     --data-dir "$data" --name "$name-1" --address "$2" <"$work/$name/token" >>"$work/log/$name.log" 2>&1 ||
     fail "$name could not be enrolled"
   rm "$work/$name/token"
   start "$name-launcher" "$bin/perigee-launcher" --runtime-dir "$run" --agent-uid "$(agent_uid)"
-  (without_privileges setsid "$bin/perigee-satellite" run --data-dir "$data" --runtime-dir "$run" --address "$2") \
+  (without_privileges setsid "$agent" run --data-dir "$data" --runtime-dir "$run" --address "$2") \
     >>"$work/log/$name.log" 2>&1 </dev/null &
   pids+=($!)
   echo $! >"$work/$name/agent.pid"
