@@ -34,17 +34,17 @@ deploy/build.sh asan-ubsan
 step "Building the previous landing's programs"
 tests/previous/build.sh build/previous
 
-if $full; then
-  export PERIGEE_TEST_SCALE=50 PERIGEE_TEST_SECONDS=600 PERIGEE_TEST_COUNTS=$PWD/$results/counts.txt
-fi
 run() { # run PRESET LABEL: what ctest found is judged from its file by summary.py
   local preset=$1 label=$2
   step "Tests: $label, $preset"
   ctest --test-dir "build/$preset" -L "$label" --output-on-failure --output-junit "$PWD/$results/$preset-$label.xml" \
-    -j "$(nproc)" --timeout "$($full && echo 3600 || echo 300)" "${only[@]}" 2>&1 |
+    -j "$(nproc)" --timeout "$($full && echo 900 || echo 120)" "${only[@]}" 2>&1 |
     grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test.* Passed )' || true
 }
 run asan-ubsan unit
+if $full; then  # the build without sanitizers, which tries ten times as much in the same time
+  export PERIGEE_TEST_SCALE=200 PERIGEE_TEST_SECONDS=300 PERIGEE_TEST_COUNTS=$PWD/$results/counts.txt
+fi
 run dev unit
 run dev scenario
 broken=false

@@ -37,15 +37,20 @@ absl::Status InUse(const Message& object, const std::vector<std::string>& holder
                                                     ToAbsl(what_to_do)));
 }
 
-absl::StatusOr<std::vector<std::string>> SatellitesAt(Store& store, const Message& site) {
+struct SatellitesOfSite {
+  std::vector<std::string> present, revoked;
+};
+
+absl::StatusOr<SatellitesOfSite> SatellitesAt(Store& store, const Message& site) {
   PERIGEE_ASSIGN_OR_RETURN(const std::vector<Stored> all, ReadAll(store, "Satellite", ""));
-  std::vector<std::string> names;
+  SatellitesOfSite found;
   for (const Stored& stored : all) {
     const auto& satellite = dynamic_cast<const v1::Satellite&>(*stored.object);
-    if (satellite.spec().site_uid() == MetaOf(site).uid())
-      names.push_back("Satellite " + satellite.metadata().name());
+    if (satellite.spec().site_uid() != MetaOf(site).uid()) continue;
+    auto& names = satellite.operations().revoked().active() ? found.revoked : found.present;
+    names.push_back("Satellite " + satellite.metadata().name());
   }
-  return names;
+  return found;
 }
 
 absl::StatusOr<std::vector<std::string>> ObjectsOf(Store& store, const Message& project) {
@@ -74,8 +79,11 @@ absl::StatusOr<std::vector<std::string>> WorkloadsUsing(Store& store, const Mess
 }
 
 absl::Status CheckSite(Store& store, const Message& site) {
-  PERIGEE_ASSIGN_OR_RETURN(const auto names, SatellitesAt(store, site));
-  return InUse(site, names, "a site with satellites is not deleted, since that would orphan what runs there");
+  PERIGEE_ASSIGN_OR_RETURN(const auto satellites, SatellitesAt(store, site));
+  PERIGEE_RETURN_IF_ERROR(InUse(site, satellites.present,
+                                "a site with satellites is not deleted, since that would orphan what runs "
+                                "there; first: cloudctl satellite revoke NAME"));
+  return InUse(site, satellites.revoked, "they are revoked; first: cloudctl delete satellite NAME");
 }
 
 absl::Status CheckProject(Store& store, const Message& project) {
@@ -95,16 +103,14 @@ absl::Status Free(Store&, const Message&) {
   return absl::OkStatus();
 }
 
+// A satellite that is not known is refused as one that is revoked is (access/deny_list.h), so that nothing is lost by
+// forgetting it; but one that is in service is put out of it first, by a verb that says so.
 absl::Status CheckSatellite(Store&, const Message& satellite) {
-  if (dynamic_cast<const v1::Satellite&>(satellite).operations().revoked().active()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("satellite ", MetaOf(satellite).name(),
-                     " is revoked already; it stays listed, because a revoked identity must be remembered"));
-  }
-  return absl::FailedPreconditionError(absl::StrCat(
-      "a satellite is not deleted, because a revoked identity must be remembered: run `cloudctl satellite "
-      "revoke ",
-      MetaOf(satellite).name(), "`"));
+  if (dynamic_cast<const v1::Satellite&>(satellite).operations().revoked().active()) return absl::OkStatus();
+  const std::string& name = MetaOf(satellite).name();
+  return absl::FailedPreconditionError(
+      absl::StrCat("satellite ", name, " is in service. To put it out: cloudctl satellite revoke ", name,
+                   "; then it can be deleted. What runs on the host goes on either way."));
 }
 
 absl::Status SystemMade(Store&, const Message& object) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "control-plane/controllers/lost.h"
 #include "control-plane/controllers/replica_view.h"
 #include "control-plane/controllers/revisions.h"
 #include "control-plane/controllers/workload_status.h"
@@ -28,7 +29,7 @@ class Decision {
     if (revision_.is_new) AddRevision();
     PlaceReplicas();
     for (const auto& assignment : snapshot_.assignments) {
-      replicas_.push_back(ViewOf(assignment, snapshot_, revision_.current, placement_));
+      replicas_.push_back(ViewOf(assignment, snapshot_, revision_.current, placement_, now_));
       working_[assignment->metadata().uid()] = {.object = *assignment};
     }
     paused_ = IsPaused();
@@ -73,7 +74,11 @@ class Decision {
     }
     PlacementInput input{.wanted = *std::move(wanted)};
     for (const auto& [uid, site] : snapshot_.sites) input.sites.push_back(SiteOf(*site));
-    for (const auto& [uid, satellite] : snapshot_.satellites) input.hosts.push_back(HostOf(*satellite));
+    const absl::Duration lease = LongestLease(snapshot_);
+    for (const auto& [uid, satellite] : snapshot_.satellites) {
+      input.hosts.push_back(HostOf(*satellite));
+      input.hosts.back().lost = IsLost(satellite.get(), lease, now_);
+    }
     for (const auto& assignment : snapshot_.placed) input.placed.push_back(PlacedOf(*assignment));
     needs_ = input.wanted.needs;
     placement_ = Place(input);

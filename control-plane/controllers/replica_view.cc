@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "control-plane/controllers/lost.h"
 #include "shared/base/random.h"
 #include "shared/base/string_views.h"
 #include "shared/resource/reasons.h"
@@ -79,7 +80,7 @@ void SetCurrent(const WorkloadSnapshot& snapshot, const RevisionPtr& wanted, con
 }  // namespace
 
 ReplicaView ViewOf(const AssignmentPtr& assignment, const WorkloadSnapshot& snapshot,
-                   const RevisionPtr& wanted, const PlacementPlan& plan) {
+                   const RevisionPtr& wanted, const PlacementPlan& plan, absl::Time now) {
   const std::string& uid = assignment->metadata().uid();
   const auto found = snapshot.stored.find(uid);
   const StoredReplica stored = found == snapshot.stored.end() ? StoredReplica{} : found->second;
@@ -92,7 +93,7 @@ ReplicaView ViewOf(const AssignmentPtr& assignment, const WorkloadSnapshot& snap
   replica.delivered = !stored.source.empty() || stored.permit_stored;
   replica.leaving = assignment->metadata().has_deleting_since();
   replica.live = IsLive(satellite);
-  replica.satellite_lost = satellite == nullptr || satellite->operations().revoked().active();
+  replica.satellite_lost = IsLost(satellite, LongestLease(snapshot), now);
   SetReported(*assignment, stored, replica);
   replica.current = true;
   if (!replica.wanted || wanted == nullptr) return view;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "control-plane/controllers/snapshot.h"
 #include "control-plane/placement/placement.h"
 #include "control-plane/rollout/rollout.h"
@@ -20,7 +21,7 @@ struct ReplicaView {
 
 // `wanted`: the revision to be at; null when there is none yet.
 ReplicaView ViewOf(const AssignmentPtr& assignment, const WorkloadSnapshot& snapshot,
-                   const RevisionPtr& wanted, const PlacementPlan& plan);
+                   const RevisionPtr& wanted, const PlacementPlan& plan, absl::Time now);
 
 // Ready as last reported, on a satellite that is live.
 bool IsLive(const v1::Satellite* satellite);

@@ -58,11 +58,13 @@ class Planner {
 
   // Whether a replica may stay on (or come to) this host, room aside.
   bool MayBeOn(const PlaceHost& host) const {
-    return !host.leaving && kept_.contains(host.site_uid) && Matches(wanted_.satellites, host.labels);
+    return !host.leaving && !host.lost && kept_.contains(host.site_uid) &&
+           Matches(wanted_.satellites, host.labels);
   }
 
   std::string WhyNotOn(const PlaceHost* host) const {
     if (wanted_.leaving || host == nullptr || host->leaving) return std::string(reason::kDeleting);
+    if (host->lost) return std::string(reason::kRevoked);
     const auto allowed = allowed_.find(host->site_uid);
     if (allowed != allowed_.end() && !allowed->second) return std::string(reason::kSiteNotAllowed);
     return std::string(reason::kRemoved);
@@ -234,7 +236,8 @@ PlaceHost HostOf(const v1::Satellite& satellite) {
           .capacity = CapacityOf(satellite.status().facts()),
           .live = satellite.status().freshness().state() == "live",
           .closed = WhyClosed(satellite.operations()),
-          .leaving = satellite.metadata().has_deleting_since()};
+          .leaving = satellite.metadata().has_deleting_since(),
+          .lost = satellite.operations().revoked().active()};
 }
 
 Placed PlacedOf(const v1::Assignment& assignment) {

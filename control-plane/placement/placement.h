@@ -54,6 +54,7 @@ struct PlaceHost {
   // Why it takes no new replicas ("cordoned", "quarantined", "revoked", "draining"); empty: it does.
   std::string closed;
   bool leaving = false;  // being deleted: what it has must go
+  bool lost = false;     // revoked: nobody will ever report about what it has, so it is placed elsewhere
 };
 PlaceHost HostOf(const v1::Satellite& satellite);
 

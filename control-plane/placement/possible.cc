@@ -35,7 +35,8 @@ absl::Status CheckPossible(const Wanted& wanted, const std::vector<PlaceSite>& s
   const PlaceHost* nearest = nullptr;
   double least = std::numeric_limits<double>::infinity();
   for (const PlaceHost& host : hosts) {
-    if (host.leaving || !selected.contains(host.site_uid) || !Matches(wanted.satellites, host.labels))
+    if (host.leaving || host.lost || !selected.contains(host.site_uid) ||
+        !Matches(wanted.satellites, host.labels))
       continue;
     const double excess = Excess(wanted.needs, host);
     if (excess == 0) return absl::OkStatus();

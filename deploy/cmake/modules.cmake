@@ -143,6 +143,6 @@ function(perigee_module_tests module target)
   target_precompile_headers(${test} REUSE_FROM perigee_pch_test)
   target_compile_options(${test} PRIVATE -pthread)  # gRPC's targets ask for it; with it, one precompiled header fits all
   set_target_properties(${test} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-  gtest_discover_tests(${test} TEST_PREFIX "${module}:" PROPERTIES TIMEOUT 120 LABELS unit
+  gtest_discover_tests(${test} TEST_PREFIX "${module}:" PROPERTIES LABELS unit
     DISCOVERY_TIMEOUT 60 WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
 endfunction()

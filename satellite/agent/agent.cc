@@ -42,6 +42,18 @@ absl::StatusOr<Fd> LockDirectory(const std::string& data_dir) {
   return lock;
 }
 
+absl::Status TakeOver(SiteState& state, const SatelliteIdentity& identity) {
+  PERIGEE_ASSIGN_OR_RETURN(const bool was_anothers, state.BelongTo(identity.uid));
+  if (was_anothers) {
+    Log(Level::kWarning,
+        "this host was enrolled anew: what was known of the satellite it was before is forgotten; what runs "
+        "goes "
+        "on until the control plane has said what is to run here",
+        {{"satellite", identity.name}});
+  }
+  return absl::OkStatus();
+}
+
 class RunningAgent final : public Agent, public LinkOwner {
  public:
   RunningAgent(Config config, SatelliteIdentity identity, v1::SatelliteFacts facts,
@@ -71,6 +83,7 @@ class RunningAgent final : public Agent, public LinkOwner {
   absl::StatusOr<LaunchSite> MakeSite() const;
   absl::Status TellOfStart();
   void TrustChanged(const v1::TrustRoots& trust);
+  void NoteRefusal(const std::string& message);
   template <typename Call>
   void WithLink(Call call) {
     absl::MutexLock lock(&link_mutex_);
@@ -212,11 +225,21 @@ absl::Status RunningAgent::Persist(const DeltaPlan& plan, absl::Time signed_at) 
 
 void RunningAgent::LinkUp(const v1::Welcome&) {
   last_alarm_.clear();
+  NoteRefusal("");
   loop_->LinkChanged(true, "");
 }
 
 void RunningAgent::LinkDown(const absl::Status& why) {
+  if (absl::IsPermissionDenied(why) || absl::IsUnauthenticated(why)) NoteRefusal(std::string(why.message()));
   loop_->LinkChanged(false, std::string(why.message()));
+}
+
+// For `enroll`, which must not say that all is well to a host whose identity was revoked.
+void RunningAgent::NoteRefusal(const std::string& message) {
+  const IdentityStore store(config_.data_dir);
+  if (store.Refusal() == message) return;
+  if (absl::Status written = store.SetRefusal(message); !written.ok())
+    Log(Level::kWarning, "a refusal cannot be noted", {{"status", written}});
 }
 
 void RunningAgent::Answered(std::chrono::nanoseconds sent_at, absl::Time centre_time) {
@@ -284,6 +307,7 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(Config config, std::unique_p
   }
   PERIGEE_RETURN_IF_ERROR(identity.status());
   PERIGEE_ASSIGN_OR_RETURN(auto state, SiteState::Open(config.data_dir + "/state.db"));
+  PERIGEE_RETURN_IF_ERROR(TakeOver(*state, *identity));
   v1::SatelliteFacts facts = GatherFacts(config.facts);
   auto agent = std::make_unique<RunningAgent>(std::move(config), *std::move(identity), std::move(facts),
                                               std::move(runtime), std::move(state), std::move(lock), clock);

@@ -58,7 +58,8 @@ absl::StatusOr<FactOverrides> OverridesOf(const std::string& address, const std:
 }
 
 absl::StatusOr<EnrolOutcome> DoEnroll(const EnrollFlags& flags) {
-  EnrolOptions options{.data_dir = flags.data_dir, .server = flags.server, .name = flags.name};
+  EnrolOptions options{
+      .data_dir = flags.data_dir, .server = flags.server, .name = flags.name, .anew = flags.anew};
   PERIGEE_ASSIGN_OR_RETURN(options.ca_hash, ParseCaHash(flags.ca_hash));
   PERIGEE_ASSIGN_OR_RETURN(options.wait, ParseDuration(flags.wait));
   PERIGEE_ASSIGN_OR_RETURN(FactOverrides overrides, OverridesOf(flags.address, flags.capacity));
@@ -87,6 +88,9 @@ absl::StatusOr<LocalView> ViewOf(const std::string& data_dir) {
 int RunEnroll(const EnrollFlags& flags) {
   auto outcome = DoEnroll(flags);
   if (!outcome.ok()) return Fail(outcome.status());
+  if (*outcome == EnrolOutcome::kEnrolled && AskStatus(flags.data_dir).ok()) {
+    std::cout << "an agent runs here as what this host was before: start it again (workloads go on)\n";
+  }
   if (*outcome != EnrolOutcome::kWaiting) return kExitOk;
   std::cerr << "still waiting for approval; run the same command again to go on waiting\n";
   return kExitWaiting;

@@ -22,6 +22,7 @@ struct EnrollFlags {
   std::string token_file;  // "-": standard input
   std::string data_dir = kDataDir;
   std::string name;
+  bool anew = false;
   std::string wait = "10m";
   std::string address;
   std::string capacity;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "satellite/link/certificate_request.h"
@@ -100,8 +102,47 @@ class Enroller {
     return SavePending();
   }
 
-  bool asked() const { return !pending_.request.empty(); }
+  // Nothing: the control plane is out of reach for now, and has the request.
+  absl::StatusOr<std::optional<v1::EnrollResponse>> AskOrPoll(
+      const std::function<absl::StatusOr<std::string>()>& token) {
+    if (!pending_.request.empty()) {
+      auto answer = Poll();
+      if (absl::IsUnavailable(answer.status())) return std::nullopt;
+      if (!absl::IsNotFound(answer.status())) return answer;
+      PERIGEE_RETURN_IF_ERROR(DropRequest());
+    }
+    PERIGEE_ASSIGN_OR_RETURN(const std::string text, token());
+    return Ask(text);
+  }
 
+  absl::Status Finish(const v1::EnrollResponse& answer) {
+    PERIGEE_ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::FromPem(pending_.private_key));
+    PERIGEE_ASSIGN_OR_RETURN(std::vector<Certificate> chain,
+                             Certificate::BundleFromPem(answer.certificate_chain()));
+    PERIGEE_RETURN_IF_ERROR(Annotate(CheckChain(answer, key, chain), "the certificate that came"));
+    SatelliteIdentity identity;
+    identity.uid = answer.satellite_uid();
+    identity.name = answer.satellite();
+    identity.site = answer.site();
+    identity.pem = IdentityToPem({key, std::move(chain)});
+    identity.root_certificates = door_.Roots();
+    identity.delivery_keys.assign(answer.delivery_keys().begin(), answer.delivery_keys().end());
+    identity.sealing_key = pending_.sealing_key;
+    identity.sealing_certificate = pending_.sealing_certificate;
+    identity.grpc_endpoint = answer.grpc_endpoint();
+    identity.https_endpoint = options_.server;
+    PERIGEE_RETURN_IF_ERROR(store_.Remove());  // of an earlier enrolment: never half of each
+    PERIGEE_RETURN_IF_ERROR(store_.Write(identity));
+    return store_.RemovePending();
+  }
+
+  // Denied or forgotten: a new token makes a new request.
+  absl::Status DropRequest() {
+    pending_.request.clear();
+    return SavePending();
+  }
+
+ private:
   absl::StatusOr<v1::EnrollResponse> Ask(const std::string& token) {
     PERIGEE_ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::FromPem(pending_.private_key));
     v1::EnrollRequest request;
@@ -124,33 +165,6 @@ class Enroller {
     return door_.Poll(request);
   }
 
-  absl::Status Finish(const v1::EnrollResponse& answer) {
-    PERIGEE_ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::FromPem(pending_.private_key));
-    PERIGEE_ASSIGN_OR_RETURN(std::vector<Certificate> chain,
-                             Certificate::BundleFromPem(answer.certificate_chain()));
-    PERIGEE_RETURN_IF_ERROR(Annotate(CheckChain(answer, key, chain), "the certificate that came"));
-    SatelliteIdentity identity;
-    identity.uid = answer.satellite_uid();
-    identity.name = answer.satellite();
-    identity.site = answer.site();
-    identity.pem = IdentityToPem({key, std::move(chain)});
-    identity.root_certificates = door_.Roots();
-    identity.delivery_keys.assign(answer.delivery_keys().begin(), answer.delivery_keys().end());
-    identity.sealing_key = pending_.sealing_key;
-    identity.sealing_certificate = pending_.sealing_certificate;
-    identity.grpc_endpoint = answer.grpc_endpoint();
-    identity.https_endpoint = options_.server;
-    PERIGEE_RETURN_IF_ERROR(store_.Write(identity));
-    return store_.RemovePending();
-  }
-
-  // Denied or forgotten: a new token makes a new request.
-  absl::Status DropRequest() {
-    pending_.request.clear();
-    return SavePending();
-  }
-
- private:
   absl::Status MakeKeys() {
     PERIGEE_ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::GenerateEcP256());
     PERIGEE_ASSIGN_OR_RETURN(PrivateKey sealing, PrivateKey::GenerateEcP256());
@@ -207,15 +221,51 @@ absl::StatusOr<std::unique_ptr<EnrolmentDoor>> OpenEnrolmentDoor(const std::stri
   return std::make_unique<HttpsDoor>(std::move(client), std::move(roots));
 }
 
+namespace {
+
+// An identity that is here already: kept, unless a new one is asked for.
+absl::StatusOr<bool> IsEnrolled(const EnrolOptions& options,
+                                const std::function<void(const std::string&)>& say) {
+  const IdentityStore store(options.data_dir);
+  const auto present = store.Read();
+  if (absl::IsNotFound(present.status())) return false;
+  if (options.anew) return false;
+  PERIGEE_RETURN_IF_ERROR(present.status());
+  const std::string as =
+      absl::StrCat("this host is enrolled already, as ", present->name, " at site ", present->site);
+  const std::string refusal = store.Refusal();
+  if (refusal.empty()) {
+    say(as);
+    return true;
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      as, ", but the control plane refuses it: ", refusal,
+      " To enrol the host anew, run the same command with --anew. What runs here goes on until the "
+      "control plane has said what the new satellite is to run."));
+}
+
+// What the person who waits is told, and when it is over.
+absl::StatusOr<EnrolOutcome> Conclude(Enroller& enroller, const v1::EnrollResponse& answer,
+                                      const std::function<void(const std::string&)>& say) {
+  if (answer.phase() == "Approved") {
+    PERIGEE_RETURN_IF_ERROR(enroller.Finish(answer));
+    say(absl::StrCat("enrolled as ", answer.satellite(), " at site ", answer.site()));
+    return EnrolOutcome::kEnrolled;
+  }
+  if (answer.phase() != "Denied") return EnrolOutcome::kWaiting;
+  PERIGEE_RETURN_IF_ERROR(enroller.DropRequest());
+  return absl::PermissionDeniedError(absl::StrCat("an operator denied this host",
+                                                  answer.reason().empty() ? "" : ": ", answer.reason(),
+                                                  "; to try again, get a new token"));
+}
+
+}  // namespace
+
 absl::StatusOr<EnrolOutcome> Enrol(const EnrolOptions& options, EnrolmentDoor& door, const Clock& clock,
                                    Random& random, const std::function<absl::StatusOr<std::string>()>& token,
                                    const std::function<void(const std::string&)>& say) {
-  auto present = IdentityStore(options.data_dir).Read();
-  if (present.ok()) {
-    say(absl::StrCat("this host is enrolled already, as ", present->name, " at site ", present->site));
-    return EnrolOutcome::kAlreadyEnrolled;
-  }
-  if (!absl::IsNotFound(present.status())) return present.status();
+  PERIGEE_ASSIGN_OR_RETURN(const bool enrolled, IsEnrolled(options, say));
+  if (enrolled) return EnrolOutcome::kAlreadyEnrolled;
   Enroller enroller(options, door, clock, random);
   PERIGEE_RETURN_IF_ERROR(enroller.LoadOrMakePending());
   const absl::Duration give_up_at = absl::FromChrono(clock.SinceBoot()) + options.wait;
@@ -223,34 +273,15 @@ absl::StatusOr<EnrolOutcome> Enrol(const EnrolOptions& options, EnrolmentDoor& d
   Wakeup never;
   bool told = false;
   while (true) {
-    absl::StatusOr<v1::EnrollResponse> answer;
-    if (enroller.asked()) {
-      answer = enroller.Poll();
-      if (absl::IsNotFound(answer.status())) {
-        PERIGEE_RETURN_IF_ERROR(enroller.DropRequest());
-        continue;
+    PERIGEE_ASSIGN_OR_RETURN(const std::optional<v1::EnrollResponse> answer, enroller.AskOrPoll(token));
+    if (answer.has_value()) {
+      PERIGEE_ASSIGN_OR_RETURN(const EnrolOutcome outcome, Conclude(enroller, *answer, say));
+      if (outcome != EnrolOutcome::kWaiting) return outcome;
+      if (!std::exchange(told, true)) {
+        say(absl::StrCat("waiting for approval of ", answer->request(), ", key fingerprint ",
+                         answer->fingerprint(), "\napprove with: cloudctl satellite approve ",
+                         answer->request()));
       }
-    } else {
-      PERIGEE_ASSIGN_OR_RETURN(std::string text, token());
-      answer = enroller.Ask(text);
-    }
-    if (!answer.ok() && !(enroller.asked() && absl::IsUnavailable(answer.status()))) return answer.status();
-    if (answer.ok() && answer->phase() == "Approved") {
-      PERIGEE_RETURN_IF_ERROR(enroller.Finish(*answer));
-      say(absl::StrCat("enrolled as ", answer->satellite(), " at site ", answer->site()));
-      return EnrolOutcome::kEnrolled;
-    }
-    if (answer.ok() && answer->phase() == "Denied") {
-      PERIGEE_RETURN_IF_ERROR(enroller.DropRequest());
-      return absl::PermissionDeniedError(absl::StrCat("an operator denied this host",
-                                                      answer->reason().empty() ? "" : ": ", answer->reason(),
-                                                      "; to try again, get a new token"));
-    }
-    if (answer.ok() && !told) {
-      say(absl::StrCat("waiting for approval of ", answer->request(), ", key fingerprint ",
-                       answer->fingerprint(), "\napprove with: cloudctl satellite approve ",
-                       answer->request()));
-      told = true;
     }
     const absl::Duration left = give_up_at - absl::FromChrono(clock.SinceBoot());
     if (left <= absl::ZeroDuration()) return EnrolOutcome::kWaiting;

@@ -33,12 +33,14 @@ struct EnrolOptions {
   std::string server;   // https://HOST:PORT
   std::string ca_hash;  // sha256:HEX
   std::string name;     // wanted; empty: chosen by the centre
+  bool anew = false;    // also where an identity is; what it was is forgotten once the new one is here
   absl::Duration wait = absl::Minutes(10);
   v1::SatelliteFacts facts;
 };
 
 enum class EnrolOutcome { kEnrolled, kAlreadyEnrolled, kWaiting };
 
+// FAILED_PRECONDITION: enrolled already, and the control plane refuses that identity; `anew` is the way out.
 // `token`: called only when a request has to be made. `say`: a line for the person who waits.
 absl::StatusOr<EnrolOutcome> Enrol(const EnrolOptions& options, EnrolmentDoor& door, const Clock& clock,
                                    Random& random, const std::function<absl::StatusOr<std::string>()>& token,

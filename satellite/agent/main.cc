@@ -25,6 +25,8 @@ int main(int argc, char** argv) {
   enroll_command->add_option("--data-dir", enroll.data_dir, "where identity and state are kept")
       ->capture_default_str();
   enroll_command->add_option("--name", enroll.name, "wanted name of the satellite");
+  enroll_command->add_flag("--anew", enroll.anew,
+                           "also where this host is enrolled already, as after a revocation");
   enroll_command->add_option("--wait", enroll.wait, "how long to wait for approval (10m)");
   enroll_command->add_option("--address", enroll.address, "address where workloads of this host listen");
   enroll_command->add_option("--capacity", enroll.capacity, "cpu=4,memory=8Gi instead of what is measured");

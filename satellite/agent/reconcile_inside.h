@@ -37,9 +37,12 @@ struct ReconcileLoop::Loop {
   void EntriesChanged();
   void Listen();
   void Reconcile();
+  void FindStrangers();
   void WatchHealth();
   std::optional<RecalledHealth> Recall(const Observed& now) const;
   Snapshot TakeSnapshot();
+  void Forget(const std::string& id);
+  v1::Event EventOf(const std::string& id, const ReplicaEvent& event) const;
   bool Write(const Plan& plan);
   bool MayAct(const ReplicaAction& action, bool written) const;
   void Dispatch(const ReplicaAction& action);
@@ -93,7 +96,8 @@ struct ReconcileLoop::Loop {
 
   std::map<std::string, Observed> observed;
   bool observed_known = false;
-  bool adopting = true;  // no plan has been made since this agent started
+  std::set<std::string> strangers;  // of `observed`: another agent's
+  bool adopting = true;             // no plan has been made since this agent started
   bool adoption_under_way = false;
   std::set<std::string> touched;  // heard of since the adoption began: newer than its answer
   std::string launcher_problem;

@@ -182,6 +182,7 @@ Snapshot ReconcileLoop::Loop::TakeSnapshot() {
   snapshot.last_answer = last_answer;
   const std::map<std::string, HealthView> views = monitor->Views();
   for (const auto& [id, now] : observed) {
+    if (strangers.contains(id)) continue;
     SeenReplica seen = SeenOf(now);
     if (auto it = views.find(id); it != views.end()) {
       seen.health = it->second;

@@ -1,7 +1,9 @@
 #include <utility>
 
 #include "google/protobuf/util/message_differencer.h"
+#include "satellite/agent/launch.h"
 #include "satellite/agent/reconcile_inside.h"
+#include "shared/base/files.h"
 #include "shared/base/limits.h"
 #include "shared/base/status.h"
 #include "shared/telemetry/log.h"
@@ -15,7 +17,17 @@ constexpr size_t kUnwrittenEvents = limits::kOutboxEvents / 10;
 
 // ---- One round.
 
+// What another agent started through this launcher has its logs elsewhere. It is left alone.
+void ReconcileLoop::Loop::FindStrangers() {
+  strangers.clear();
+  for (const auto& [id, now] : observed) {
+    const bool known = books.contains(id) || desired->wanted.contains(id) || desired->entries.contains(id);
+    if (!known && !FileExists(LogDirectory(config.site.data_dir, id))) strangers.insert(id);
+  }
+}
+
 void ReconcileLoop::Loop::Reconcile() {
+  FindStrangers();
   WatchHealth();
   const Snapshot snapshot = TakeSnapshot();
   const Plan plan = MakePlan(*desired, snapshot);
@@ -28,12 +40,7 @@ void ReconcileLoop::Loop::Reconcile() {
   std::erase_if(failures, [&](const auto& failure) { return !snapshot.busy.contains(failure.first); });
   for (const ReplicaBook& book : plan.books) books[book.id] = book;
   const bool written = Write(plan);
-  for (const std::string& id : plan.forgets) {
-    books.erase(id);
-    reported.erase(id);
-    if (absl::Status status = state.DeleteBook(id); !status.ok())
-      state_problem = std::string(status.message());
-  }
+  for (const std::string& id : plan.forgets) Forget(id);
   for (const ReplicaAction& action : plan.actions) {
     if (MayAct(action, written)) Dispatch(action);
   }
@@ -44,13 +51,32 @@ void ReconcileLoop::Loop::Reconcile() {
   ArmWake(plan.wake);
 }
 
+void ReconcileLoop::Loop::Forget(const std::string& id) {
+  // Its end is confirmed by nobody, so what it left behind goes now.
+  absl::Status status = books.at(id).unnamed ? RemoveLogs(config.site.data_dir, id) : absl::OkStatus();
+  status.Update(state.DeleteBook(id));
+  if (!status.ok()) state_problem = std::string(status.message());
+  books.erase(id);
+  reported.erase(id);
+}
+
+v1::Event ReconcileLoop::Loop::EventOf(const std::string& id, const ReplicaEvent& event) const {
+  auto book = books.find(id);
+  if (book != books.end() && book->second.unnamed) {
+    return MakeEvent(source, {event.reason, absl::StrCat("replica ", id, ": ", event.message), event.warning},
+                     clock.Now());
+  }
+  const v1::ReplicaEntry* entry = EntryOf(*desired, id, book != books.end() ? book->second.current : "");
+  return MakeReplicaEvent(source, id, entry, event, clock.Now());
+}
+
 bool ReconcileLoop::Loop::Write(const Plan& plan) {
   for (const ReplicaBook& book : plan.books) unwritten_books[book.id] = book;
   for (const auto& [id, event] : plan.events) {
-    const v1::ReplicaEntry* entry = EntryOf(*desired, id, books.contains(id) ? books.at(id).current : "");
-    unwritten_events.push_back(MakeReplicaEvent(source, id, entry, event, clock.Now()));
+    unwritten_events.push_back(EventOf(id, event));
+    const std::string& name = unwritten_events.back().object().name();
     Log(event.warning ? Level::kWarning : Level::kInfo, event.message,
-        {{"replica", entry != nullptr ? ReplicaName(*entry) : id}, {"reason", event.reason}});
+        {{"replica", name.empty() ? id : name}, {"reason", event.reason}});
   }
   if (unwritten_books.empty() && unwritten_events.empty()) return true;
   std::vector<ReplicaBook> list;
@@ -120,6 +146,7 @@ void ReconcileLoop::Loop::ReportStatuses(const Plan& plan) {
                       google::protobuf::util::MessageDifferencer::Equals(before->second, status);
     if (same && everything_reported) continue;
     reported[id] = status;
+    if (auto book = books.find(id); book != books.end() && book->second.unnamed) continue;
     changed.replicas.push_back(status);
   }
   everything_reported = true;
@@ -130,7 +157,8 @@ void ReconcileLoop::Loop::ReportConditions() {
   std::vector<v1::Condition> now =
       MakeConditions({.launcher_problem = launcher_problem,
                       .state_problem = read_problem.empty() ? state_problem : read_problem,
-                      .observed = &observed},
+                      .observed = &observed,
+                      .strangers = strangers},
                      conditions, clock.Now());
   const bool same = std::equal(now.begin(), now.end(), conditions.begin(), conditions.end(),
                                [](const v1::Condition& a, const v1::Condition& b) {

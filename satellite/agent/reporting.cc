@@ -44,6 +44,9 @@ std::vector<Facet> FacetsOf(const SatelliteFacets& facets) {
   list.push_back({"LimitsEnforced", limits.empty(),
                   limits.empty() ? reason::kLimitsEnforced : reason::kLimitsNotEnforced,
                   limits.empty() ? "" : absl::StrCat("missing here: ", Join(limits))});
+  const size_t others = facets.strangers.size();
+  list.push_back({"RuntimeOwned", others == 0, others == 0 ? reason::kAsAsked : reason::kForeignReplicas,
+                  others == 0 ? "" : absl::StrCat("left alone: ", Join(facets.strangers))});
   return list;
 }
 

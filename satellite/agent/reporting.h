@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct SatelliteFacets {
   std::string launcher_problem;  // empty: it answers
   std::string state_problem;     // empty: the state can be written
   const std::map<std::string, Observed>* observed = nullptr;
+  std::set<std::string> strangers;  // ids of replicas that another agent started
 };
 // With the times of `before` where the status has not changed.
 std::vector<v1::Condition> MakeConditions(const SatelliteFacets& facets,

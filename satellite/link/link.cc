@@ -125,6 +125,11 @@ std::shared_ptr<grpc::Channel> Link::OpenChannel() {
     owner_.LinkDown(identity.status());
     return nullptr;
   }
+  if (identity->uid != config_.identity.uid) {
+    owner_.LinkDown(absl::FailedPreconditionError(
+        absl::StrCat("this host was enrolled anew, as ", identity->name, "; start this agent again")));
+    return nullptr;
+  }
   auto credentials = MutualTlsClientFromPem(identity->pem, identity->root_certificates,
                                             VerificationTimes(clock_.Now(), owner_.TimeFloor()));
   if (!credentials.ok()) {

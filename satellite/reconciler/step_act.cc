@@ -187,7 +187,7 @@ void Stepper::StartNow() {
 void Stepper::BecomeGone() {
   const Leave* leave = LeaveToRemove();
   const bool something = !book_.current.empty() || book_.gone || leave != nullptr;
-  if (!something) {
+  if (!something || book_.unnamed) {
     out_.known = false;
     return;
   }

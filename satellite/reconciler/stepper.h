@@ -12,7 +12,14 @@ namespace perigee::satellite {
 
 class Stepper {
  public:
-  explicit Stepper(const StepInput& in) : in_(in), book_(out_.book) { book_ = in.book; }
+  explicit Stepper(const StepInput& in) : in_(in), book_(out_.book) {
+    book_ = in.book;
+    if (in.wanted.has_value()) {
+      book_.unnamed = false;
+    } else if (in.seen.has_value() && in.policies.empty() && book_.state.empty() && book_.current.empty()) {
+      book_.unnamed = true;
+    }
+  }
 
   StepResult Run() {
     if (in_.busy) {

@@ -66,6 +66,24 @@ absl::Status IdentityStore::Write(const SatelliteIdentity& identity) const {
   return WriteFileAtomically(dir_ + "/satellite", EncodeRecord(record), 0600);
 }
 
+absl::Status IdentityStore::Remove() const {
+  // What Read looks for goes first: a crash leaves the old identity, or none.
+  PERIGEE_RETURN_IF_ERROR(RemoveFile(dir_ + "/satellite"));
+  PERIGEE_FAILPOINT("state.identity.remove");
+  PERIGEE_RETURN_IF_ERROR(RemoveFile(PemPath()));
+  PERIGEE_RETURN_IF_ERROR(RemoveFile(RootsPath()));
+  return SetRefusal("");
+}
+
+std::string IdentityStore::Refusal() const {
+  return ReadFile(dir_ + "/refused", kFileLimit).value_or("");
+}
+
+absl::Status IdentityStore::SetRefusal(const std::string& message) const {
+  if (message.empty()) return RemoveFile(dir_ + "/refused");
+  return WriteFileAtomically(dir_ + "/refused", message, 0600);
+}
+
 absl::Status IdentityStore::ReplacePem(const std::string& pem) const {
   PERIGEE_FAILPOINT("state.identity.pem");
   return WriteFileAtomically(PemPath(), pem, 0600);

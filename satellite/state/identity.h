@@ -4,6 +4,7 @@
 //   ca.pem        root certificates
 //   satellite     a Record of the rest, with the sealing key, which is made once and does not rotate
 //   pending       an enrolment that was begun
+//   refused       what the control plane said when it last refused this identity
 #pragma once
 
 #include <string>
@@ -51,6 +52,11 @@ class IdentityStore {
   absl::Status Write(const SatelliteIdentity& identity) const;
   // A renewal: key and chain only.
   absl::Status ReplacePem(const std::string& pem) const;
+  absl::Status Remove() const;
+
+  // Empty: it is not refused, as far as this host knows.
+  std::string Refusal() const;
+  absl::Status SetRefusal(const std::string& message) const;
 
   absl::StatusOr<PendingEnrolment> ReadPending() const;  // NOT_FOUND when none
   absl::Status WritePending(const PendingEnrolment& pending) const;

@@ -32,6 +32,7 @@ void EachField(Archive& archive, Book& book) {
   archive.Text("stop_reason", book.stop_reason);
   archive.Flag("restart_asked", book.restart_asked);
   archive.Flag("gone", book.gone);
+  archive.Flag("unnamed", book.unnamed);
   archive.Count("restarts", book.restarts);
   archive.Count("backoff_attempt", book.backoff_attempt);
   archive.Text("last_exit", book.last_exit);

@@ -39,6 +39,9 @@ struct ReplicaBook {
   std::string stop_reason;     // why a stop was asked, in a word of the reason table
   bool restart_asked = false;  // by `perigee-satellite restart`
   bool gone = false;           // removed here; the centre has not confirmed yet
+  // Found here without an entry, as after this host was enrolled anew: the control plane has never named it to this
+  // satellite, so nothing is reported about it.
+  bool unnamed = false;
   int32_t restarts = 0;
   int32_t backoff_attempt = 0;
   std::string last_exit;    // "code 1", "signal 9", or why it could not be started

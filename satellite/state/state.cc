@@ -25,6 +25,15 @@ constexpr Sql kMigrations[] = {
     "CREATE TABLE outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, bytes BLOB NOT NULL);"
     "CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;"};
 
+constexpr char kOwnerNote[] = "satellite_uid";
+constexpr Sql kForgets[] = {
+    "DELETE FROM entries",
+    "DELETE FROM kept",
+    "DELETE FROM books",
+    "DELETE FROM outbox",
+    "UPDATE head SET epoch_number = 0, epoch_id = x'', sequence = 0, root = x''",
+};
+
 constexpr Sql kEntriesSql = "SELECT key, payload, sha256 FROM entries ORDER BY key";
 
 class SqliteSiteState final : public SiteState {
@@ -32,6 +41,7 @@ class SqliteSiteState final : public SiteState {
   explicit SqliteSiteState(std::unique_ptr<Database> database)
       : db_(std::move(database)), notes_(*db_), outbox_(*db_, notes_) {}
 
+  absl::StatusOr<bool> BelongTo(const std::string& satellite_uid) override;
   absl::StatusOr<Head> ReadHead() override;
   absl::StatusOr<AppliedState> ReadApplied() override;
   absl::StatusOr<std::vector<StoredEntry>> Entries() override;
@@ -64,6 +74,28 @@ class SqliteSiteState final : public SiteState {
   Notes notes_ ABSL_GUARDED_BY(mutex_);
   Outbox outbox_ ABSL_GUARDED_BY(mutex_);
 };
+
+absl::StatusOr<bool> SqliteSiteState::BelongTo(const std::string& satellite_uid) {
+  absl::MutexLock lock(&mutex_);
+  PERIGEE_ASSIGN_OR_RETURN(const std::string owner, notes_.Read(kOwnerNote));
+  if (owner == satellite_uid) return false;
+  if (owner.empty()) {
+    // New, or of a release that did not write it down. A disk that is full keeps no agent from starting: the next
+    // start writes it.
+    (void)notes_.Write(kOwnerNote, satellite_uid);
+    return false;
+  }
+  PERIGEE_RETURN_IF_ERROR(Annotate(InTransaction([&]() -> absl::Status {
+                                     mutex_.AssertHeld();
+                                     for (const Sql& forget : kForgets) {
+                                       PERIGEE_RETURN_IF_ERROR(db_->Execute(forget));
+                                       PERIGEE_FAILPOINT("state.belong.forget");
+                                     }
+                                     return notes_.Write(kOwnerNote, satellite_uid);
+                                   }),
+                                   "forgetting the satellite that this host was before"));
+  return true;
+}
 
 // ---- Head and entries.
 

@@ -51,6 +51,11 @@ class SiteState {
   static absl::StatusOr<std::unique_ptr<SiteState>> Open(const std::string& path);
   virtual ~SiteState() = default;
 
+  // Whose state this is, from now on. When it was another satellite's (this host was enrolled anew), its entries,
+  // books, events and applied head are forgotten, in one transaction; the time floor and the numbers of events go on.
+  // Returns whether anything was forgotten.
+  virtual absl::StatusOr<bool> BelongTo(const std::string& satellite_uid) = 0;
+
   virtual absl::StatusOr<Head> ReadHead() = 0;
   // What the centre may build on. With a damaged entry that is nothing (no epoch, sequence or root), so that the
   // centre sends a snapshot; the digest of a damaged entry is empty, so that it is put again. The head stays, and

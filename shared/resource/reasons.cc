@@ -154,6 +154,10 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {reason::kLauncherDown, kProblem,
      "The agent cannot reach its launcher; what runs goes on, nothing can be started.",
      "Start it on the host: perigee-launcher --runtime-dir R --agent-uid UID"},
+    {reason::kForeignReplicas, kProblem,
+     "The runtime directory holds replicas that an agent with another data directory started.",
+     "Give each agent a runtime directory of its own. What an earlier agent left behind ends by: "
+     "perigee-launcher --runtime-dir R --purge, while no launcher serves R"},
     {reason::kIsolationMissing, kProblem,
      "The launcher runs without root, so workloads are not kept apart from each other.",
      "Run perigee-launcher as root on that host, unless this is a trial"},

@@ -113,6 +113,7 @@ inline constexpr std::string_view kClockSkew = "ClockSkew";
 inline constexpr std::string_view kDiskFull = "DiskFull";
 inline constexpr std::string_view kStateNotWritable = "StateNotWritable";
 inline constexpr std::string_view kLauncherDown = "LauncherDown";
+inline constexpr std::string_view kForeignReplicas = "ForeignReplicas";
 inline constexpr std::string_view kIsolationMissing = "IsolationMissing";
 inline constexpr std::string_view kIsolationComplete = "IsolationComplete";
 inline constexpr std::string_view kLimitsNotEnforced = "LimitsNotEnforced";

@@ -33,10 +33,10 @@ class Site:
         os.chmod(path, 0o600)
         return path
 
-    def enrol(self, token, wait="0s", ok=True):
+    def enrol(self, token, *flags, wait="0s", ok=True):
         argv = as_nobody([self._program("perigee-satellite"), "enroll", "--server", self.centre.https, "--ca-hash",
                           self.centre.ca_hash, "--token-file", self.write_token(token), "--data-dir", self.data,
-                          "--name", self.name, "--wait", wait])
+                          "--name", self.name, "--wait", wait, *flags])
         done = self.namespace.run(argv, capture_output=True, text=True, timeout=60)
         if ok and done.returncode != 0:
             raise ScenarioFailure(f"enrolling {self.name}: exit {done.returncode}\n{done.stdout}{done.stderr}")

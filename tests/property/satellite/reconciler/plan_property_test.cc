@@ -49,6 +49,7 @@ class World {
       for (auto& [id, process] : processes_) process.ready = process.alive = true;
       for (auto& [id, sha256] : wanted_) {
         permits_[id] = {{absl::StrCat("final-", id), "replace", sha256}};
+        ever_permitted_.insert({id, sha256});
       }
       snapshot_.last_answer = snapshot_.now;
       Round();

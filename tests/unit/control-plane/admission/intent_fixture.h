@@ -116,10 +116,14 @@ class IntentTest : public ::testing::Test {
   }
   std::vector<v1::AuditRecord> AuditLog() {
     std::vector<v1::AuditRecord> records;
-    const Page page = *store_->List(keys::kAuditPrefix, 1000, "");
-    for (const Record& record : page.records) {
-      EXPECT_TRUE(records.emplace_back().ParseFromString(record.value));
-    }
+    std::string from;
+    do {
+      const Page page = *store_->List(keys::kAuditPrefix, 1000, from);
+      for (const Record& record : page.records) {
+        EXPECT_TRUE(records.emplace_back().ParseFromString(record.value));
+      }
+      from = page.continue_token;
+    } while (!from.empty());
     return records;
   }
   absl::Status VerifyAudit() {

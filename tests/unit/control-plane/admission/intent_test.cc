@@ -139,6 +139,20 @@ TEST_F(IntentTest, HoldersAreNamed) {
   }
 }
 
+// A site that is given up: its satellites are revoked, then deleted, then the site.
+TEST_F(IntentTest, ARevokedSatelliteGoesAndThenItsSite) {
+  Apply({kSite});
+  const std::string site_uid = Read<v1::Site>("", "berlin").metadata().uid();
+  ASSERT_TRUE(intent().Commit(SystemCaller("t"), {{"enrol", MakeSatellite("berlin-1", site_uid)}}).ok());
+  auto satellite = Read<v1::Satellite>("", "berlin-1");
+  satellite.mutable_operations()->mutable_revoked()->set_active(true);
+  ASSERT_TRUE(intent().Commit(SystemCaller("t"), {{"revoke", WrapObject(satellite)}}).ok());
+  const auto in_use = Delete("Site", "berlin");
+  EXPECT_THAT(std::string(in_use.status().message()), HasSubstr("cloudctl delete satellite NAME"));
+  EXPECT_TRUE(Delete("Satellite", "berlin-1").ok());
+  EXPECT_TRUE(Delete("Site", "berlin").ok());
+}
+
 TEST_F(IntentTest, FreeObjectsGoAtOnce) {
   Apply({kConfig, kSite});
   EXPECT_FALSE(Delete("Config", "web")->waiting());

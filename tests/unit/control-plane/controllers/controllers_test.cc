@@ -184,21 +184,6 @@ TEST_F(ControllersTest, DeletingWaitsForEverySatelliteThenLeavesNothing) {
   EXPECT_THAT(EntriesOf("dublin-1").entries, IsEmpty());
 }
 
-TEST_F(ControllersTest, ARevokedSatelliteKeepsWhatItHasAndHoldsUpNoDeletion) {
-  AddSite("berlin");
-  Apply(WorkloadYaml("web", "1"));
-  Settle({"berlin-1"});
-  v1::Satellite satellite = *Get<v1::Satellite>("berlin-1");
-  satellite.mutable_operations()->mutable_revoked()->set_active(true);
-  Commit(satellite);
-  SetFreshness("berlin-1", "stale");
-  ASSERT_TRUE(Run().ok());
-  EXPECT_EQ(EntriesOf("berlin-1").Count("replica/"), 1);
-  Delete("Workload", "web");
-  ASSERT_TRUE(Run().ok());
-  EXPECT_THAT(All<v1::Workload>(), IsEmpty());
-}
-
 TEST_F(ControllersTest, EntriesOfARemovedSatelliteGo) {
   AddSite("berlin");
   Apply(WorkloadYaml("web", "1"));

@@ -126,6 +126,38 @@ TEST_F(EnrollTest, AtOnceByATokenThatSaysSo) {
   EXPECT_EQ(door_.asked.size(), 1u);
 }
 
+TEST_F(EnrollTest, ARefusedIdentityIsNotWellAndIsReplacedWhenAsked) {
+  door_.phase = "Approved";
+  ASSERT_EQ(*Go(), EnrolOutcome::kEnrolled);
+  const IdentityStore store(options_.data_dir);
+  const SatelliteIdentity before = *store.Read();
+  ASSERT_TRUE(store.SetRefusal("This satellite was revoked.").ok());
+  const absl::Status refused = Go().status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("This satellite was revoked. To enrol the host anew"));
+  EXPECT_EQ(store.Read()->pem, before.pem);
+
+  options_.anew = true;
+  ASSERT_EQ(*Go(), EnrolOutcome::kEnrolled);
+  EXPECT_NE(store.Read()->pem, before.pem);
+  EXPECT_NE(store.Read()->sealing_key, before.sealing_key);
+  EXPECT_EQ(store.Refusal(), "");
+  EXPECT_EQ(door_.asked.size(), 2u);
+}
+
+// One that is asked for in vain keeps what it is.
+TEST_F(EnrollTest, AnEnrolmentAnewThatIsNotApprovedLeavesTheIdentity) {
+  door_.phase = "Approved";
+  ASSERT_EQ(*Go(), EnrolOutcome::kEnrolled);
+  const std::string before = IdentityStore(options_.data_dir).Read()->pem;
+  options_.anew = true;
+  options_.wait = absl::ZeroDuration();
+  door_.phase = "Denied";
+  EXPECT_EQ(Go().status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(IdentityStore(options_.data_dir).Read()->pem, before);
+}
+
 TEST_F(EnrollTest, ByHandWaitsAndNamesTheFingerprint) {
   door_.approve_at = 2;
   ASSERT_EQ(*Go(), EnrolOutcome::kEnrolled);

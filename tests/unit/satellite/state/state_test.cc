@@ -256,6 +256,7 @@ ReplicaBook Book(const std::string& id) {
   book.stop_reason = "Replaced";
   book.restart_asked = true;
   book.gone = true;
+  book.unnamed = true;
   book.restarts = 7;
   book.backoff_attempt = 3;
   book.last_exit = "code 1";
@@ -332,6 +333,33 @@ TEST_F(StateTest, AFullOutboxDropsTheOldestAndSaysSo) {
   int said = 0;
   for (const v1::Event& event : events) said += event.reason() == reason::kEventsDropped;
   EXPECT_EQ(said, 1);
+}
+
+TEST_F(StateTest, AnotherSatelliteStartsWithNothingButTheTimeAndTheNumbers) {
+  ASSERT_FALSE(*state_->BelongTo("first"));
+  ASSERT_TRUE(Apply(centre_.Snapshot(3, 5, {{"replica/x", "X"}})).ok());
+  ASSERT_TRUE(Apply(centre_.Snapshot(3, 6, {{"replica/x", "Y"}})).ok());
+  ASSERT_TRUE(state_->Record({Book("x")}, {v1::Event(), v1::Event()}).ok());
+  EXPECT_FALSE(*state_->BelongTo("first"));
+  EXPECT_THAT(*state_->Books(), SizeIs(1));
+  ArmFailpoints("state.belong.forget=error");
+  EXPECT_FALSE(state_->BelongTo("second").ok());
+  ArmFailpoints("");
+  EXPECT_THAT(*state_->Books(), SizeIs(1)) << "all or nothing";
+
+  ASSERT_TRUE(*state_->BelongTo("second"));
+  Reopen();
+  EXPECT_FALSE(*state_->BelongTo("second"));
+  EXPECT_THAT(*state_->Books(), IsEmpty());
+  EXPECT_THAT(*state_->Entries(), IsEmpty());
+  EXPECT_THAT(*state_->KeptEntries(), IsEmpty());
+  EXPECT_THAT(*state_->EventsAfter(0, 10), IsEmpty());
+  EXPECT_TRUE(state_->ReadHead()->root.empty());
+  EXPECT_EQ(state_->ReadHead()->time_floor, absl::FromUnixSeconds(1'000'006));
+  ASSERT_TRUE(state_->Record({}, {v1::Event()}).ok());
+  EXPECT_EQ(state_->EventsAfter(0, 10)->front().sequence(), 3u);
+  EXPECT_TRUE(Apply(centre_.Snapshot(1, 1, {{"replica/z", "Z"}})).ok())
+      << "of a control plane with a younger epoch";
 }
 
 TEST_F(StateTest, NotesAreKept) {
