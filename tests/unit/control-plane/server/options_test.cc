@@ -65,7 +65,7 @@ TEST(Options, VersionIsToldInOneForm) {
   for (const char* word : {"version", "--version"}) {
     const auto version = Parse({word});
     EXPECT_EQ(std::get<Exit>(version).code, 0);
-    EXPECT_EQ(std::get<Exit>(version).out, std::string("perigee-control-plane ") + PERIGEE_VERSION + "\n");
+    EXPECT_EQ(std::get<Exit>(version).out, "perigee-control-plane " PERIGEE_VERSION "\n");
   }
 }
 
