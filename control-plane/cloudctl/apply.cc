@@ -34,6 +34,18 @@ void PrintWarnings(Session& session, const v1::ApplyResponse::Result& result) {
   }
 }
 
+// One object as itself, several as a List.
+absl::Status PrintResources(Session& session, const OutputForm& form, const v1::ApplyResponse& response) {
+  std::vector<v1::Resource> resources;
+  for (const auto& result : response.results()) {
+    if (!HasObject(result.resource()))
+      return absl::InternalError("the control plane answered without an object");
+    resources.push_back(result.resource());
+  }
+  if (resources.size() == 1) return PrintObject(session, form, ObjectOf(resources[0]));
+  return PrintList(session, form, resources);
+}
+
 absl::StatusOr<int> Apply(Session& session, const Options& options) {
   if (!options.dry_run.empty() && options.dry_run != "server") {
     return absl::InvalidArgumentError("--dry-run knows one word: --dry-run=server");
@@ -45,18 +57,15 @@ absl::StatusOr<int> Apply(Session& session, const Options& options) {
     session.err() << "error: nothing was applied\n";
     return kFailed;
   }
+  for (const auto& result : response.results()) PrintWarnings(session, result);
+  if (!IsTable(form) && form.type != OutputForm::Type::kName) {
+    PERIGEE_RETURN_IF_ERROR(PrintResources(session, form, response));
+    return kDone;
+  }
   for (const auto& result : response.results()) {
-    PrintWarnings(session, result);
-    if (options.output.empty() || form.type == OutputForm::Type::kTable ||
-        form.type == OutputForm::Type::kWide) {
-      session.out() << ShortName(result.object()) << " " << result.action() << (dry_run ? " (dry run)" : "")
-                    << "\n";
-    } else if (form.type == OutputForm::Type::kName || !HasObject(result.resource())) {
-      session.out() << ShortName(result.object()) << "\n";
-    } else {
-      if (form.type == OutputForm::Type::kYaml) session.out() << "---\n";
-      PERIGEE_RETURN_IF_ERROR(PrintObject(session, form, ObjectOf(result.resource())));
-    }
+    session.out() << ShortName(result.object());
+    if (IsTable(form)) session.out() << " " << result.action() << (dry_run ? " (dry run)" : "");
+    session.out() << "\n";
   }
   return kDone;
 }
@@ -104,6 +113,8 @@ void AddApply(CLI::App& app, Session& session) {
   command->add_option("--dry-run", options->dry_run, "server: only say what would be done")
       ->type_name("server");
   command->footer(
+      "What may stand in a manifest: cloudctl fields KIND. Texts of a Secret are written as they are, not as "
+      "base64.\n"
       "Examples:\n"
       "  cloudctl apply -f web.yaml\n"
       "  cloudctl apply -f sites/ --dry-run=server\n"

@@ -12,7 +12,7 @@ namespace perigee::control {
 namespace {
 
 void AddAll(CLI::App& app, Session& session) {
-  app.set_version_flag("--version", PERIGEE_VERSION);
+  app.set_version_flag("--version", std::string("cloudctl ") + PERIGEE_VERSION);
   app.require_subcommand(1);
   // Options of the cloud may stand behind the command too.
   app.fallthrough();
@@ -31,6 +31,7 @@ void AddAll(CLI::App& app, Session& session) {
   AddGet(app, session);
   AddDescribe(app, session);
   AddExplain(app, session);
+  AddFields(app, session);
   AddApply(app, session);
   AddDiff(app, session);
   AddDelete(app, session);

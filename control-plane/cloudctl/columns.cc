@@ -23,6 +23,7 @@ using Maker = std::function<Cell(const T&)>;
 template <typename T>
 class Columns {
  public:
+  // Names, ids, words: never cut.
   Columns& Add(const char* title, Maker<T> cell) { return Put({title}, false, std::move(cell)); }
   Columns& Number(const char* title, Maker<T> cell) {
     return Put({title, Column::kWhole, /*right=*/true}, false, std::move(cell));
@@ -30,8 +31,14 @@ class Columns {
   Columns& Shrinking(const char* title, Maker<T> cell) {
     return Put({title, Column::kShrinks}, false, std::move(cell));
   }
-  Columns& Wide(const char* title, Maker<T> cell) {
-    return Put({title, Column::kShrinks}, true, std::move(cell));
+  Columns& Wrapping(const char* title, Maker<T> cell) {
+    return Put({title, Column::kWraps}, false, std::move(cell));
+  }
+  Columns& Wide(const char* title, Maker<T> cell) { return Put({title}, true, std::move(cell)); }
+  // The column before is left out where there is no room.
+  Columns& Optional() {
+    specs_.back().column.optional = true;
+    return *this;
   }
   std::vector<ColumnSpec> Take() { return std::move(specs_); }
 
@@ -54,7 +61,7 @@ std::string Keys(const Texts& texts) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : texts) keys.push_back(key);
   std::sort(keys.begin(), keys.end());
-  return absl::StrJoin(keys, ",");
+  return absl::StrJoin(keys, ", ");
 }
 
 Tone ToneOf(const std::string& reason) {
@@ -128,7 +135,7 @@ Maker<T> LabelsCell() {
 
 std::vector<ColumnSpec> SiteColumns(const TableView& view) {
   return Named<v1::Site>(view)
-      .Add("CITY", [](const v1::Site& o) { return Cell{o.spec().location().city()}; })
+      .Shrinking("CITY", [](const v1::Site& o) { return Cell{o.spec().location().city()}; })
       .Wide("COUNTRY", [](const v1::Site& o) { return Cell{o.spec().location().country()}; })
       .Number("LIVE",
               [](const v1::Site& o) { return OutOf(o.status().satellites_live(), o.status().satellites()); })
@@ -136,15 +143,16 @@ std::vector<ColumnSpec> SiteColumns(const TableView& view) {
               [](const v1::Site& o) { return OutOf(o.status().replicas_ready(), o.status().replicas()); })
       .Wide("LABELS", LabelsCell<v1::Site>())
       .Wide("VALUES", [](const v1::Site& o) { return Cell{Joined(o.spec().values())}; })
-      .Shrinking("REASON", [](const v1::Site& o) { return ReasonCell(o.status()); })
+      .Add("REASON", [](const v1::Site& o) { return ReasonCell(o.status()); })
       .Add("AGE", Age<v1::Site>(view))
+      .Optional()
       .Take();
 }
 
 Cell SatelliteState(const v1::Satellite& o, const TableView& view) {
   if (o.operations().revoked().active()) return {"revoked", Tone::kBad};
   if (o.operations().quarantined().active()) return {"quarantined", Tone::kBad};
-  std::string text = FreshnessText(o.status().freshness(), view.now, view.zone);
+  std::string text = ContactText(o.status(), view.now, view.zone);
   if (o.operations().drain().active()) {
     text += ", draining";
   } else if (o.operations().cordon().active()) {
@@ -160,6 +168,7 @@ std::vector<ColumnSpec> SatelliteColumns(const TableView& view) {
       .Add("STATE", [view](const S& o) { return SatelliteState(o, view); })
       .Add("LAST CONTACT",
            [view](const S& o) { return Cell{ClockText(o.status().last_contact(), view.now, view.zone)}; })
+      .Optional()
       .Wide("ADDRESS", [](const S& o) { return Cell{o.status().facts().address()}; })
       .Wide("PLATFORM", [](const S& o) { return Cell{o.status().facts().platform()}; })
       .Wide("AGENT", [](const S& o) { return Cell{o.status().facts().agent_version()}; })
@@ -169,8 +178,9 @@ std::vector<ColumnSpec> SatelliteColumns(const TableView& view) {
               return Cell{absl::StrCat(o.status().applied_sequence(), "/", o.status().wanted_sequence())};
             })
       .Wide("LABELS", LabelsCell<S>())
-      .Shrinking("REASON", [](const S& o) { return ReasonCell(o.status()); })
+      .Add("REASON", [](const S& o) { return ReasonCell(o.status()); })
       .Add("AGE", Age<S>(view))
+      .Optional()
       .Take();
 }
 
@@ -189,6 +199,7 @@ std::vector<ColumnSpec> TokenColumns(const TableView& view) {
            })
       .Wide("LABELS", [](const T& o) { return Cell{Joined(o.spec().labels())}; })
       .Add("AGE", Age<T>(view))
+      .Optional()
       .Take();
 }
 
@@ -202,8 +213,9 @@ std::vector<ColumnSpec> RequestColumns(const TableView& view) {
              return Cell{o.status().phase(), o.status().phase() == "Pending" ? Tone::kWarn : Tone::kPlain};
            })
       .Wide("HOST", [](const R& o) { return Cell{o.status().facts().hostname()}; })
-      .Shrinking("FINGERPRINT", [](const R& o) { return Cell{o.spec().fingerprint()}; })
+      .Wrapping("FINGERPRINT", [](const R& o) { return Cell{o.spec().fingerprint()}; })
       .Add("AGE", Age<R>(view))
+      .Optional()
       .Take();
 }
 
@@ -212,15 +224,18 @@ std::vector<ColumnSpec> WorkloadColumns(const TableView& view) {
   return Named<W>(view)
       .Number("READY", [](const W& o) { return OutOf(o.status().ready(), o.status().replicas()); })
       .Number("UPDATED", [](const W& o) { return OutOf(o.status().updated(), o.status().replicas()); })
+      .Optional()
       .Number("STALE",
               [](const W& o) {
                 return Cell{absl::StrCat(o.status().stale()),
                             o.status().stale() > 0 ? Tone::kWarn : Tone::kPlain};
               })
+      .Optional()
       .Add("REASON", [](const W& o) { return ReasonCell(o.status()); })
-      .Shrinking("MESSAGE", [](const W& o) { return MessageCell(o.status()); })
+      .Wrapping("MESSAGE", [](const W& o) { return MessageCell(o.status()); })
       .Wide("LABELS", LabelsCell<W>())
       .Add("AGE", Age<W>(view))
+      .Optional()
       .Take();
 }
 
@@ -232,6 +247,7 @@ std::vector<ColumnSpec> RevisionColumns(const TableView& view) {
       .Wide("SECRETS", [](const R& o) { return Cell{Keys(o.spec().secret_versions())}; })
       .Wide("ASKED", [](const R& o) { return Cell{o.spec().asked_hash().substr(0, 12)}; })
       .Add("AGE", Age<R>(view))
+      .Optional()
       .Take();
 }
 
@@ -251,11 +267,13 @@ std::vector<ColumnSpec> AssignmentColumns(const TableView& view) {
            })
       .Add("REASON", [](const A& o) { return Cell{o.status().reason(), ToneOf(o.status().reason())}; })
       .Number("RESTARTS", [](const A& o) { return Cell{absl::StrCat(o.status().restarts())}; })
+      .Optional()
       .Wide("PID",
             [](const A& o) { return Cell{o.status().pid() == 0 ? "" : absl::StrCat(o.status().pid())}; })
       .Wide("PORTS", [](const A& o) { return Cell{absl::StrJoin(o.spec().host_ports(), ",")}; })
-      .Shrinking("MESSAGE", [](const A& o) { return Cell{o.status().message()}; })
+      .Wrapping("MESSAGE", [](const A& o) { return Cell{o.status().message()}; })
       .Add("SINCE", [view](const A& o) { return Cell{AgeText(o.status().since(), view.now)}; })
+      .Optional()
       .Take();
 }
 
@@ -264,12 +282,13 @@ std::vector<ColumnSpec> EventColumns(const TableView& view) {
   return Columns<E>()
       .Add("SITE TIME", [view](const E& o) { return Cell{ExactText(o.site_time(), view.zone)}; })
       .Add("CENTRE TIME", [view](const E& o) { return Cell{ExactText(o.centre_time(), view.zone)}; })
+      .Optional()
       .Wide("TYPE", [](const E& o) { return Cell{o.type()}; })
       .Add("REASON",
            [](const E& o) { return Cell{o.reason(), o.type() == "Warning" ? Tone::kWarn : Tone::kPlain}; })
-      .Shrinking("OBJECT", [](const E& o) { return Cell{Reference(o.object())}; })
+      .Add("OBJECT", [](const E& o) { return Cell{Reference(o.object())}; })
       .Wide("SATELLITE", [](const E& o) { return Cell{o.satellite()}; })
-      .Shrinking("MESSAGE", [](const E& o) { return Cell{o.message()}; })
+      .Wrapping("MESSAGE", [](const E& o) { return Cell{o.message()}; })
       .Take();
 }
 
@@ -282,22 +301,24 @@ std::vector<ColumnSpec> AuditColumns(const TableView& view) {
       .Add("VERB", [](const A& o) { return Cell{o.verb()}; })
       .Add("OBJECT", [](const A& o) { return Cell{Reference(o.object())}; })
       .Wide("SOURCE", [](const A& o) { return Cell{o.source()}; })
-      .Shrinking("CHANGED", [](const A& o) { return Cell{absl::StrJoin(o.changed_fields(), ",")}; })
+      .Wrapping("CHANGED", [](const A& o) { return Cell{absl::StrJoin(o.changed_fields(), ", ")}; })
       .Take();
 }
 
 std::vector<ColumnSpec> ConfigColumns(const TableView& view) {
   return Named<v1::Config>(view)
-      .Shrinking("KEYS", [](const v1::Config& o) { return Cell{Keys(o.spec().data())}; })
+      .Wrapping("KEYS", [](const v1::Config& o) { return Cell{Keys(o.spec().data())}; })
       .Add("AGE", Age<v1::Config>(view))
+      .Optional()
       .Take();
 }
 
 std::vector<ColumnSpec> SecretColumns(const TableView& view) {
   return Named<v1::Secret>(view)
-      .Shrinking("KEYS", [](const v1::Secret& o) { return Cell{absl::StrJoin(o.status().keys(), ",")}; })
+      .Wrapping("KEYS", [](const v1::Secret& o) { return Cell{absl::StrJoin(o.status().keys(), ", ")}; })
       .Wide("VERSION", [](const v1::Secret& o) { return Cell{o.spec().version()}; })
       .Add("AGE", Age<v1::Secret>(view))
+      .Optional()
       .Take();
 }
 

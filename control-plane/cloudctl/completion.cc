@@ -19,7 +19,7 @@ _cloudctl() {
   done
   case "$command" in
     "") COMPREPLY=($(compgen -W "@COMMANDS@" -- "$word")) ;;
-    get|describe|explain|delete|events)
+    get|describe|explain|delete|events|fields)
       if [[ "${COMP_WORDS[COMP_CWORD-1]}" == "$command" ]]; then
         COMPREPLY=($(compgen -W "@KINDS@" -- "$word"))
       else
@@ -43,7 +43,7 @@ _cloudctl() {
     return
   fi
   case "${words[2]}" in
-    get|describe|explain|delete|events)
+    get|describe|explain|delete|events|fields)
       if (( CURRENT == 3 )); then
         compadd -- @KINDS@
       else
@@ -62,7 +62,7 @@ compdef _cloudctl cloudctl
 constexpr char kFish[] = R"sh(# Load with: cloudctl completion fish | source
 complete -c cloudctl -f
 complete -c cloudctl -n "__fish_use_subcommand" -a "@COMMANDS@"
-complete -c cloudctl -n "__fish_seen_subcommand_from get describe explain delete events" -a "@KINDS@"
+complete -c cloudctl -n "__fish_seen_subcommand_from get describe explain delete events fields" -a "@KINDS@"
 complete -c cloudctl -n "__fish_seen_subcommand_from apply diff delete" -s f -l filename -r -F
 complete -c cloudctl -n "__fish_seen_subcommand_from token" -a "create"
 complete -c cloudctl -n "__fish_seen_subcommand_from satellite" -a "approve deny revoke"

@@ -20,8 +20,7 @@ absl::StatusOr<int> List(Session& session) {
     session.err() << "No contexts in " << file.path << "; cloudctl login makes one.\n";
     return kDone;
   }
-  Table table(
-      {{""}, {"NAME"}, {"USER"}, {"PROJECT"}, {"SERVER", Column::kShrinks}, {"API", Column::kShrinks}});
+  Table table({{""}, {"NAME"}, {"USER"}, {"PROJECT"}, {"SERVER"}, {.title = "API", .optional = true}});
   for (const Context& context : file.contexts) {
     table.AddRow({{context.name == file.current ? "*" : ""},
                   {context.name},

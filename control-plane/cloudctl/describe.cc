@@ -9,6 +9,7 @@
 #include "control-plane/cloudctl/output.h"
 #include "control-plane/cloudctl/times.h"
 #include "shared/base/status.h"
+#include "shared/base/string_views.h"
 #include "shared/resource/node.h"
 #include "shared/resource/reasons.h"
 
@@ -57,7 +58,7 @@ std::vector<v1::Condition> ConditionsOf(const Message& object) {
 void PrintConditions(Session& session, const Message& object) {
   const std::vector<v1::Condition> conditions = ConditionsOf(object);
   if (conditions.empty()) return;
-  Table table({{"TYPE"}, {"STATUS"}, {"REASON"}, {"SINCE"}, {"MESSAGE", Column::kShrinks}});
+  Table table({{"TYPE"}, {"STATUS"}, {"REASON"}, {"SINCE"}, {"MESSAGE", Column::kWraps}});
   for (const v1::Condition& condition : conditions) {
     const ReasonInfo* info = FindReason(condition.reason());
     const bool problem = info != nullptr && info->severity == Severity::kProblem;
@@ -71,7 +72,9 @@ void PrintConditions(Session& session, const Message& object) {
   for (const v1::Condition& condition : conditions) {
     const ReasonInfo* info = FindReason(condition.reason());
     if (info == nullptr || info->severity != Severity::kProblem || info->next_step.empty()) continue;
-    session.out() << "  " << condition.reason() << ": " << info->meaning << " " << info->next_step << "\n";
+    session.out() << Hanging(absl::StrCat("  ", condition.reason(), ": "),
+                             absl::StrCat(ToAbsl(info->meaning), " ", ToAbsl(info->next_step)),
+                             session.rendering);
   }
 }
 
@@ -91,8 +94,7 @@ void PrintHead(Session& session, const Message& object) {
         << ", until each satellite has let go of it\n";
   }
   if (const auto* satellite = dynamic_cast<const v1::Satellite*>(&object)) {
-    out << "State:      " << FreshnessText(satellite->status().freshness(), session.now, session.zone)
-        << "\n";
+    out << "State:      " << ContactText(satellite->status(), session.now, session.zone) << "\n";
   }
   if (const auto* assignment = dynamic_cast<const v1::Assignment*>(&object)) {
     out << "State:      "
@@ -104,12 +106,12 @@ void PrintHead(Session& session, const Message& object) {
 }
 
 absl::StatusOr<std::vector<v1::Resource>> ListAbout(Session& session, const char* kind,
-                                                    const std::string& uid) {
+                                                    const std::string& uid, size_t most = Client::kAll) {
   PERIGEE_ASSIGN_OR_RETURN(Client * client, session.client());
   v1::ListRequest request;
   request.set_kind(kind);
   request.set_field_object_uid(uid);
-  return client->List(request);
+  return client->List(request, most);
 }
 
 absl::Status PrintReplicas(Session& session, const Message& object) {
@@ -131,11 +133,8 @@ absl::Status PrintReplicas(Session& session, const Message& object) {
 
 absl::Status PrintEvents(Session& session, const Message& object) {
   PERIGEE_ASSIGN_OR_RETURN(std::vector<v1::Resource> events,
-                           ListAbout(session, "Event", MetaOf(object).uid()));
+                           ListAbout(session, "Event", MetaOf(object).uid(), kEventsShown));
   std::reverse(events.begin(), events.end());  // newest first until here
-  if (events.size() > kEventsShown) {
-    events.erase(events.begin(), events.end() - kEventsShown);
-  }
   if (events.empty()) {
     session.out() << "Events: none kept\n";
     return absl::OkStatus();
@@ -147,18 +146,7 @@ absl::Status PrintEvents(Session& session, const Message& object) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int> Describe(Session& session, const std::vector<std::string>& words) {
-  PERIGEE_ASSIGN_OR_RETURN(const Target target, ParseObjectTarget(words));
-  PERIGEE_ASSIGN_OR_RETURN(Client * client, session.client());
-  v1::GetRequest request;
-  request.set_kind(target.kind->kind);
-  request.set_project(session.ProjectForObject(*target.kind));
-  request.set_name(target.name);
-  PERIGEE_ASSIGN_OR_RETURN(const v1::Resource resource, client->Get(request));
-  if (!HasObject(resource)) return absl::InternalError("the control plane answered without an object");
-  const Message& object = ObjectOf(resource);
-  Node node = ToNode(object);
-  PrintHead(session, object);
+void PrintSections(Session& session, const Node& node) {
   if (const Node* metadata = node.Find("metadata")) {
     PrintSection(session, "Labels", metadata->Find("labels"));
     PrintSection(session, "Annotations", metadata->Find("annotations"));
@@ -170,6 +158,14 @@ absl::StatusOr<int> Describe(Session& session, const std::vector<std::string>& w
     std::erase_if(rest.members, [](const Member& member) { return member.key == "conditions"; });
     PrintSection(session, "Status", &rest);
   }
+}
+
+absl::StatusOr<int> Describe(Session& session, const std::vector<std::string>& words) {
+  PERIGEE_ASSIGN_OR_RETURN(const Target target, ParseObjectTarget(words));
+  PERIGEE_ASSIGN_OR_RETURN(const v1::Resource resource, session.GetObject(target));
+  const Message& object = ObjectOf(resource);
+  PrintHead(session, object);
+  PrintSections(session, ToNode(object));
   PrintConditions(session, object);
   PERIGEE_RETURN_IF_ERROR(PrintReplicas(session, object));
   PERIGEE_RETURN_IF_ERROR(PrintEvents(session, object));

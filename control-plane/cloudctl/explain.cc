@@ -10,6 +10,8 @@
 namespace perigee::control {
 namespace {
 
+constexpr size_t kIndent = 11;  // below the reason, behind the mark
+
 Tone ToneOf(const std::string& severity) {
   if (severity == "ok") return Tone::kGood;
   return severity == "waiting" ? Tone::kWarn : Tone::kBad;
@@ -25,11 +27,13 @@ void Print(Session& session, const v1::ExplainResponse::Finding& finding) {
   const std::string age = AgeText(finding.since(), session.now);
   if (!age.empty()) out << ", for " << age;
   out << "\n";
-  if (!finding.message().empty()) out << "           " << Printable(finding.message()) << "\n";
+  const std::string indent(kIndent, ' ');
+  if (!finding.message().empty()) out << Hanging(indent, Printable(finding.message()), session.rendering);
   std::string next = finding.next_step();
   const ReasonInfo* info = FindReason(finding.reason());
   if (next.empty() && info != nullptr) next = std::string(info->next_step);
-  if (!next.empty() && finding.severity() != "ok") out << "           Next: " << Printable(next) << "\n";
+  if (!next.empty() && finding.severity() != "ok")
+    out << Hanging(indent + "Next: ", Printable(next), session.rendering);
 }
 
 absl::StatusOr<int> Explain(Session& session, const std::vector<std::string>& words) {
@@ -40,7 +44,7 @@ absl::StatusOr<int> Explain(Session& session, const std::vector<std::string>& wo
   request.set_project(session.ProjectForObject(*target.kind));
   request.set_name(target.name);
   PERIGEE_ASSIGN_OR_RETURN(const v1::ExplainResponse response, client->Explain(request));
-  session.out() << Printable(response.summary()) << "\n";
+  session.out() << Hanging("", Printable(response.summary()), session.rendering);
   for (const auto& finding : response.findings()) Print(session, finding);
   return kDone;
 }

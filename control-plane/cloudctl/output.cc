@@ -9,7 +9,6 @@
 #include "control-plane/cloudctl/columns.h"
 #include "control-plane/cloudctl/jsonpath.h"
 #include "shared/base/status.h"
-#include "shared/resource/node.h"
 
 namespace perigee::control {
 namespace {
@@ -21,6 +20,30 @@ Node ListNode(const std::vector<v1::Resource>& resources) {
   Node& items = list.Add("items", Node::List());
   for (const v1::Resource& resource : resources) items.items.push_back(ToNode(ObjectOf(resource)));
   return list;
+}
+
+void PrintTable(Session& session, const OutputForm& form, const KindInfo& kind,
+                const std::vector<const google::protobuf::Message*>& objects) {
+  const TableView view{.now = session.now,
+                       .zone = session.zone,
+                       .wide = form.type == OutputForm::Type::kWide,
+                       .with_project = session.all_projects && kind.project_scoped};
+  const auto columns = ColumnsOf(kind, view);
+  Table table = MakeTable(columns);
+  for (const auto* object : objects) AddObject(table, columns, *object);
+  session.out() << table.Render(RenderingFor(session, form));
+}
+
+}  // namespace
+
+bool IsTable(const OutputForm& form) {
+  return form.type == OutputForm::Type::kTable || form.type == OutputForm::Type::kWide;
+}
+
+Rendering RenderingFor(const Session& session, const OutputForm& form) {
+  Rendering rendering = session.rendering;
+  rendering.everything = form.type == OutputForm::Type::kWide;
+  return rendering;
 }
 
 absl::Status PrintNode(Session& session, const OutputForm& form, const Node& node) {
@@ -36,24 +59,6 @@ absl::Status PrintNode(Session& session, const OutputForm& form, const Node& nod
   return absl::OkStatus();
 }
 
-void PrintTable(Session& session, const OutputForm& form, const KindInfo& kind,
-                const std::vector<const google::protobuf::Message*>& objects) {
-  const TableView view{.now = session.now,
-                       .zone = session.zone,
-                       .wide = form.type == OutputForm::Type::kWide,
-                       .with_project = session.all_projects && kind.project_scoped};
-  const auto columns = ColumnsOf(kind, view);
-  Table table = MakeTable(columns);
-  for (const auto* object : objects) AddObject(table, columns, *object);
-  session.out() << table.Render(session.rendering);
-}
-
-bool IsTable(const OutputForm& form) {
-  return form.type == OutputForm::Type::kTable || form.type == OutputForm::Type::kWide;
-}
-
-}  // namespace
-
 absl::StatusOr<OutputForm> ParseOutputForm(const std::string& text) {
   using enum OutputForm::Type;
   if (text.empty() || text == "table") return OutputForm{kTable, ""};
@@ -61,7 +66,11 @@ absl::StatusOr<OutputForm> ParseOutputForm(const std::string& text) {
   if (text == "yaml") return OutputForm{kYaml, ""};
   if (text == "json") return OutputForm{kJson, ""};
   if (text == "name") return OutputForm{kName, ""};
-  if (absl::StartsWith(text, "jsonpath=")) return OutputForm{kJsonPath, text.substr(9)};
+  if (absl::StartsWith(text, "jsonpath=")) {
+    // Judged here: what is done only once, as a token, must not be lost by a bracket.
+    PERIGEE_RETURN_IF_ERROR(EvaluateJsonPath(text.substr(9), Node::Map()));
+    return OutputForm{kJsonPath, text.substr(9)};
+  }
   return absl::InvalidArgumentError(absl::StrCat(
       "-o ", text, ": output is one of table, wide, yaml, json, name, jsonpath='{.metadata.name}'"));
 }
@@ -85,13 +94,16 @@ absl::Status PrintObject(Session& session, const OutputForm& form, const google:
   return absl::OkStatus();
 }
 
+absl::Status PrintList(Session& session, const OutputForm& form, const std::vector<v1::Resource>& resources) {
+  PERIGEE_ASSERT(!IsTable(form));
+  if (form.type != OutputForm::Type::kName) return PrintNode(session, form, ListNode(resources));
+  for (const v1::Resource& resource : resources) session.out() << ShortName(ObjectOf(resource)) << "\n";
+  return absl::OkStatus();
+}
+
 absl::Status PrintObjects(Session& session, const OutputForm& form, const KindInfo& kind,
                           const std::vector<v1::Resource>& resources) {
-  if (form.type == OutputForm::Type::kName) {
-    for (const v1::Resource& resource : resources) session.out() << ShortName(ObjectOf(resource)) << "\n";
-    return absl::OkStatus();
-  }
-  if (!IsTable(form)) return PrintNode(session, form, ListNode(resources));
+  if (!IsTable(form)) return PrintList(session, form, resources);
   if (resources.empty()) {
     const std::string where = kind.project_scoped && !session.all_projects
                                   ? absl::StrCat(" in project ", session.project(), " (all: -A)")
@@ -103,6 +115,10 @@ absl::Status PrintObjects(Session& session, const OutputForm& form, const KindIn
   for (const v1::Resource& resource : resources) objects.push_back(&ObjectOf(resource));
   PrintTable(session, form, kind, objects);
   return absl::OkStatus();
+}
+
+CLI::Option* AddLimitOption(CLI::App& command, size_t& limit, const char* what) {
+  return command.add_option("--limit", limit, what)->check(CLI::PositiveNumber)->type_name("COUNT");
 }
 
 void AddOutputOption(CLI::App& command, std::string& text) {

@@ -39,6 +39,18 @@ absl::StatusOr<std::string> FindRequest(Session& session, const std::string& nam
                    "and name the request itself"));
 }
 
+// The name that the host got may differ from the one it asked for.
+void PrintDecision(Session& session, const std::string& request, const v1::EnrollmentRequestSpec& spec,
+                   bool approve) {
+  session.out() << "enrollmentrequest/" << Printable(request) << (approve ? " approved" : " denied");
+  if (approve && !spec.satellite_name().empty()) {
+    session.out() << " as satellite " << Printable(spec.satellite_name()) << " of site "
+                  << Printable(spec.site());
+  }
+  if (!spec.fingerprint().empty()) session.out() << ", fingerprint " << Printable(spec.fingerprint());
+  session.out() << "\n";
+}
+
 absl::StatusOr<int> Decide(Session& session, const Options& options, bool approve) {
   PERIGEE_ASSIGN_OR_RETURN(const OutputForm form, ParseOutputForm(options.output));
   v1::DecideEnrollmentRequest request;
@@ -51,11 +63,7 @@ absl::StatusOr<int> Decide(Session& session, const Options& options, bool approv
     PERIGEE_RETURN_IF_ERROR(PrintObject(session, form, ObjectOf(resource)));
     return kDone;
   }
-  session.out() << "enrollmentrequest/" << Printable(request.request())
-                << (approve ? " approved" : " denied");
-  const std::string& fingerprint = resource.enrollment_request().spec().fingerprint();
-  if (!fingerprint.empty()) session.out() << ", fingerprint " << Printable(fingerprint);
-  session.out() << "\n";
+  PrintDecision(session, request.request(), resource.enrollment_request().spec(), approve);
   return kDone;
 }
 

@@ -94,6 +94,17 @@ std::string Session::ProjectForObject(const KindInfo& kind) {
   return kind.project_scoped ? project() : "";
 }
 
+absl::StatusOr<v1::Resource> Session::GetObject(const Target& target) {
+  PERIGEE_ASSIGN_OR_RETURN(Client * client, this->client());
+  v1::GetRequest request;
+  request.set_kind(target.kind->kind);
+  request.set_project(ProjectForObject(*target.kind));
+  request.set_name(target.name);
+  PERIGEE_ASSIGN_OR_RETURN(v1::Resource resource, client->Get(request));
+  if (!HasObject(resource)) return absl::InternalError("the control plane answered without an object");
+  return resource;
+}
+
 void Session::Run(const std::function<absl::StatusOr<int>()>& command) {
   const absl::StatusOr<int> result = command();
   if (result.ok()) {

@@ -64,6 +64,9 @@ class Session {
   std::string ProjectFor(const KindInfo& kind);
   std::string ProjectForObject(const KindInfo& kind);
 
+  // What the control plane has of that name.
+  absl::StatusOr<v1::Resource> GetObject(const Target& target);
+
   // Runs a command and keeps its exit code; an error is told on the error stream.
   void Run(const std::function<absl::StatusOr<int>()>& command);
   int exit_code = kDone;
@@ -87,6 +90,7 @@ void AddSatellite(CLI::App& app, Session& session);
 void AddLogin(CLI::App& app, Session& session);
 void AddWhoami(CLI::App& app, Session& session);
 void AddContext(CLI::App& app, Session& session);
+void AddFields(CLI::App& app, Session& session);
 void AddCompletion(CLI::App& app, Session& session);
 
 }  // namespace perigee::control

@@ -38,6 +38,12 @@ std::string FreshnessText(const v1::Freshness& freshness, absl::Time now, absl::
   return since.empty() ? "stale" : absl::StrCat("stale since ", since);
 }
 
+std::string ContactText(const v1::SatelliteStatus& status, absl::Time now, absl::TimeZone zone) {
+  const std::string& state = status.freshness().state();
+  if (state != "live" && state != "stale" && !status.has_last_contact()) return "never connected";
+  return FreshnessText(status.freshness(), now, zone);
+}
+
 Cell StateCell(const std::string& state, Tone tone, const v1::Freshness& freshness, absl::Time now,
                absl::TimeZone zone) {
   if (freshness.state() == "live" || state.empty()) return {state, tone};

@@ -20,6 +20,8 @@ std::string AgeText(const google::protobuf::Timestamp& stamp, absl::Time now);
 
 // "live", "stale since 12:03", "unknown since restart".
 std::string FreshnessText(const v1::Freshness& freshness, absl::Time now, absl::TimeZone zone);
+// The same of a satellite; "never connected" of one that was enrolled and not heard since.
+std::string ContactText(const v1::SatelliteStatus& status, absl::Time now, absl::TimeZone zone);
 // A state as it may be shown: "Ready" only when the session is live, else "Ready, stale since 12:03".
 Cell StateCell(const std::string& state, Tone tone, const v1::Freshness& freshness, absl::Time now,
                absl::TimeZone zone);

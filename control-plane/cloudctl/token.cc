@@ -62,36 +62,41 @@ Node TokenNode(const v1::CreateEnrollmentTokenResponse& response, const std::str
   return node;
 }
 
-absl::StatusOr<int> Create(Session& session, const Options& options) {
-  PERIGEE_ASSIGN_OR_RETURN(const OutputForm form, ParseOutputForm(options.output));
-  PERIGEE_ASSIGN_OR_RETURN(const v1::CreateEnrollmentTokenRequest request, MakeRequest(options));
-  PERIGEE_ASSIGN_OR_RETURN(Client * client, session.client());
-  PERIGEE_ASSIGN_OR_RETURN(const auto response, client->CreateEnrollmentToken(request));
-  std::string server = response.https_endpoint();
-  if (server.empty()) {
-    const auto context = session.context();
-    if (context.ok()) server = context->server;
-  }
-  switch (form.type) {
-    case OutputForm::Type::kJson:
-      session.out() << NodeToJson(TokenNode(response, server));
-      return kDone;
-    case OutputForm::Type::kYaml:
-      session.out() << NodeToYaml(TokenNode(response, server));
-      return kDone;
-    case OutputForm::Type::kName:
-      session.out() << response.token() << "\n";
-      return kDone;
-    default:
-      break;
-  }
-  session.out() << "Token (shown once, for " << request.uses() << (request.uses() == 1 ? " host" : " hosts")
+std::string ServerFor(Session& session, const v1::CreateEnrollmentTokenResponse& response) {
+  if (!response.https_endpoint().empty()) return response.https_endpoint();
+  const auto context = session.context();
+  return context.ok() ? context->server : "";
+}
+
+void PrintForPeople(Session& session, const Options& options,
+                    const v1::CreateEnrollmentTokenResponse& response) {
+  session.out() << "Token (shown once, for " << options.uses << (options.uses == 1 ? " host" : " hosts")
                 << " of site " << Printable(options.site) << ", within " << options.ttl << "):\n\n  "
                 << Printable(response.token()) << "\n\nAt the site:\n\n"
-                << PrintableLines(Lines(response.token(), server, response.ca_hash()));
+                << PrintableLines(Lines(response.token(), ServerFor(session, response), response.ca_hash()));
   if (options.approval == "manual") {
     session.out()
         << "\nThen approve the host here: cloudctl get enrollmentrequests; cloudctl satellite approve NAME\n";
+  }
+}
+
+absl::StatusOr<int> Create(Session& session, const Options& options) {
+  PERIGEE_ASSIGN_OR_RETURN(const OutputForm form, ParseOutputForm(options.output));
+  if (IsTable(form) && !options.output.empty()) {
+    // A token does not fit into a line, and a table without it would lose it for good.
+    return absl::InvalidArgumentError(
+        "-o: a token is printed as yaml, json, name or jsonpath='{.token}', or without -o with the lines to "
+        "paste");
+  }
+  PERIGEE_ASSIGN_OR_RETURN(const v1::CreateEnrollmentTokenRequest request, MakeRequest(options));
+  PERIGEE_ASSIGN_OR_RETURN(Client * client, session.client());
+  PERIGEE_ASSIGN_OR_RETURN(const auto response, client->CreateEnrollmentToken(request));
+  if (IsTable(form)) {
+    PrintForPeople(session, options, response);
+  } else if (form.type == OutputForm::Type::kName) {
+    session.out() << Printable(response.token()) << "\n";
+  } else {
+    PERIGEE_RETURN_IF_ERROR(PrintNode(session, form, TokenNode(response, ServerFor(session, response))));
   }
   return kDone;
 }
@@ -107,7 +112,8 @@ void AddToken(CLI::App& app, Session& session) {
   command->add_option("--site", options->site, "the site that the hosts belong to")
       ->required()
       ->type_name("SITE");
-  command->add_option("--ttl", options->ttl, "how long it may be used (10m)")->type_name("DURATION");
+  command->add_option("--ttl", options->ttl, "how long it may be used, as 30m, 12h or 1d (10m)")
+      ->type_name("DURATION");
   command->add_option("--uses", options->uses, "how many hosts it may enrol (1)")->type_name("COUNT");
   command
       ->add_option("--approval", options->approval,
@@ -118,7 +124,10 @@ void AddToken(CLI::App& app, Session& session) {
       ->type_name("KEY=VALUE");
   command->add_option("--name", options->name, "of the EnrollmentToken; chosen when left out")
       ->type_name("NAME");
-  AddOutputOption(*command, options->output);
+  command
+      ->add_option("-o,--output", options->output,
+                   "yaml, json, name (the token alone) or jsonpath='{.token}'; it is shown only once")
+      ->type_name("FORM");
   command->footer(
       "Examples:\n"
       "  cloudctl token create --site berlin\n"

@@ -9,8 +9,13 @@
 
 namespace perigee::control {
 
-// Only the object of `target.name` when it has one. Returns when the server or the output ends.
-absl::Status Watch(Session& session, const OutputForm& form, const Target& target,
-                   const std::string& selector);
+struct Watched {
+  Target target;  // only the object of its name when it has one
+  std::string selector;
+  v1::ObjectReference about;  // of events: only those of this object and of its replicas; else empty
+};
+
+// Returns when the server or the output ends.
+absl::Status Watch(Session& session, const OutputForm& form, const Watched& watched);
 
 }  // namespace perigee::control

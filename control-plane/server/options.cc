@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <sstream>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "shared/base/status.h"
 #include "shared/resource/quantity.h"
@@ -45,7 +44,7 @@ void Declare(CLI::App& serve, ServeOptions& options, Text& text) {
 }
 
 absl::Status Read(const Text& text, ServeOptions& options) {
-  absl::StatusOr<absl::Duration> lifetime = ParseLifetime(text.lifetime);
+  absl::StatusOr<absl::Duration> lifetime = ParseDuration(text.lifetime);
   PERIGEE_RETURN_IF_ERROR(Annotate(lifetime.status(), "--satellite-certificate-lifetime"));
   if (*lifetime < absl::Seconds(10)) {
     return absl::InvalidArgumentError("--satellite-certificate-lifetime: must be at least 10s");
@@ -65,19 +64,12 @@ absl::Status Read(const Text& text, ServeOptions& options) {
 
 }  // namespace
 
-absl::StatusOr<absl::Duration> ParseLifetime(const std::string& text) {
-  int days = 0;
-  if (text.size() > 1 && text.back() == 'd' && absl::SimpleAtoi(text.substr(0, text.size() - 1), &days)) {
-    if (days < 1 || days > 3650) return absl::InvalidArgumentError("must be between 1d and 3650d");
-    return absl::Hours(24) * days;
-  }
-  return ParseDuration(text);
-}
-
 std::variant<ServeOptions, Exit> ParseArguments(int argc, const char* const* argv) {
   ServeOptions options;
   Text text;
   CLI::App app("Perigee's control plane: one cloud over many sites.", "perigee-control-plane");
+  const std::string version_line = absl::StrCat("perigee-control-plane ", PERIGEE_VERSION);
+  app.set_version_flag("--version", version_line);
   app.require_subcommand(1);
   CLI::App* serve = app.add_subcommand("serve", "Run the control plane");
   CLI::App* version = app.add_subcommand("version", "Print the version");
@@ -89,7 +81,7 @@ std::variant<ServeOptions, Exit> ParseArguments(int argc, const char* const* arg
     const int code = app.exit(error, out, err);
     return Exit{code == 0 ? 0 : 2, out.str(), err.str()};
   }
-  if (version->parsed()) return Exit{0, absl::StrCat("perigee-control-plane ", PERIGEE_VERSION, "\n"), ""};
+  if (version->parsed()) return Exit{0, version_line + "\n", ""};
   if (const absl::Status read = Read(text, options); !read.ok()) {
     return Exit{2, "", absl::StrCat(read.message(), "\n")};
   }

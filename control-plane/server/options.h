@@ -32,7 +32,4 @@ struct Exit {
 };
 std::variant<ServeOptions, Exit> ParseArguments(int argc, const char* const* argv);
 
-// ParseDuration and, beyond it, days: "90d".
-absl::StatusOr<absl::Duration> ParseLifetime(const std::string& text);
-
 }  // namespace perigee::control

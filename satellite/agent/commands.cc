@@ -22,6 +22,7 @@
 #include "shared/base/status.h"
 #include "shared/pki/certificate.h"
 #include "shared/resource/quantity.h"
+#include "shared/resource/validate.h"
 #include "shared/telemetry/escape.h"
 #include "shared/telemetry/log.h"
 
@@ -60,6 +61,8 @@ absl::StatusOr<FactOverrides> OverridesOf(const std::string& address, const std:
 absl::StatusOr<EnrolOutcome> DoEnroll(const EnrollFlags& flags) {
   EnrolOptions options{
       .data_dir = flags.data_dir, .server = flags.server, .name = flags.name, .anew = flags.anew};
+  // Here, where it is typed: the centre would choose another name.
+  if (!flags.name.empty()) PERIGEE_RETURN_IF_ERROR(Annotate(ValidateName(flags.name), "--name"));
   PERIGEE_ASSIGN_OR_RETURN(options.ca_hash, ParseCaHash(flags.ca_hash));
   PERIGEE_ASSIGN_OR_RETURN(options.wait, ParseDuration(flags.wait));
   PERIGEE_ASSIGN_OR_RETURN(FactOverrides overrides, OverridesOf(flags.address, flags.capacity));

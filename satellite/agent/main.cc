@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
   perigee::PrepareGrpc();
   CLI::App app{
       "perigee-satellite: runs what the control plane wants on this host, also while it is out of reach"};
-  app.set_version_flag("--version", PERIGEE_VERSION);
+  app.set_version_flag("--version", std::string("perigee-satellite ") + PERIGEE_VERSION);
   app.require_subcommand(1);
   int code = kExitError;
 
@@ -24,10 +24,11 @@ int main(int argc, char** argv) {
       ->required();
   enroll_command->add_option("--data-dir", enroll.data_dir, "where identity and state are kept")
       ->capture_default_str();
-  enroll_command->add_option("--name", enroll.name, "wanted name of the satellite");
+  enroll_command->add_option("--name", enroll.name,
+                             "wanted name of the satellite, a DNS label as berlin-1; chosen when left out");
   enroll_command->add_flag("--anew", enroll.anew,
                            "also where this host is enrolled already, as after a revocation");
-  enroll_command->add_option("--wait", enroll.wait, "how long to wait for approval (10m)");
+  enroll_command->add_option("--wait", enroll.wait, "how long to wait for approval, as 10m or 1d (10m)");
   enroll_command->add_option("--address", enroll.address, "address where workloads of this host listen");
   enroll_command->add_option("--capacity", enroll.capacity, "cpu=4,memory=8Gi instead of what is measured");
   enroll_command->callback([&] { code = RunEnroll(enroll); });

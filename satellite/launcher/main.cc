@@ -19,6 +19,7 @@ namespace {
 constexpr char kUsage[] =
     "usage: perigee-launcher --runtime-dir DIRECTORY --agent-uid UID [options]\n"
     "       perigee-launcher --runtime-dir DIRECTORY --purge\n"
+    "       perigee-launcher --help | --version\n"
     "\n"
     "Starts, signals, limits and removes the processes of a satellite's replicas, on the\n"
     "word of the agent. Its own end touches none of them.\n"
@@ -31,9 +32,11 @@ constexpr char kUsage[] =
     "  --cgroup-root PATH|none   in each cgroup hierarchy, instead of the launcher's own place\n"
     "  --shim PROGRAM            perigee-shim, when it is not beside this program\n";
 
+constexpr char kVersion[] = "perigee-launcher " PERIGEE_VERSION "\n";
+
 struct Options {
   Launcher::Config launcher;
-  bool help = false;
+  const char* print = nullptr;  // this, and no more
   bool purge = false;
 };
 
@@ -89,8 +92,8 @@ absl::StatusOr<Options> ParseOptions(std::vector<std::string> arguments) {
   options.launcher.shim = BesideThisProgram("perigee-shim");
   for (size_t i = 0; i < arguments.size(); ++i) {
     std::string flag = arguments[i];
-    if (flag == "--help") {
-      options.help = true;
+    if (flag == "--help" || flag == "--version") {
+      options.print = flag == "--help" ? kUsage : kVersion;
       return options;
     }
     if (flag == "--purge") {
@@ -175,8 +178,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "perigee-launcher: %s\n%s", std::string(options.status().message()).c_str(), kUsage);
     return 2;
   }
-  if (options->help) {
-    std::fputs(kUsage, stdout);
+  if (options->print != nullptr) {
+    std::fputs(options->print, stdout);
     return 0;
   }
   const rlimit no_core{0, 0};  // secrets pass through here

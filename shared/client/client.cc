@@ -62,14 +62,17 @@ absl::StatusOr<v1::Resource> Client::Get(const v1::GetRequest& request) const {
   return TakeResource(Call(*stub_, options_, &v1::CloudService::Stub::Get, request));
 }
 
-absl::StatusOr<std::vector<v1::Resource>> Client::List(const v1::ListRequest& request) const {
+absl::StatusOr<std::vector<v1::Resource>> Client::List(const v1::ListRequest& request, size_t most) const {
   std::vector<v1::Resource> resources;
   v1::ListRequest page = request;
   while (true) {
+    const size_t left = most - resources.size();
+    if (left < limits::kListPage) page.set_limit(static_cast<int32_t>(left));
     PERIGEE_ASSIGN_OR_RETURN(v1::ListResponse response,
                              Call(*stub_, options_, &v1::CloudService::Stub::List, page));
     for (v1::Resource& resource : *response.mutable_resources()) resources.push_back(std::move(resource));
-    if (response.continue_token().empty()) return resources;
+    if (resources.size() > most) resources.resize(most);
+    if (response.continue_token().empty() || resources.size() == most) return resources;
     if (response.continue_token() == page.continue_token()) {
       return absl::InternalError("the control plane gave the same page twice; try again, and report it");
     }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,8 +31,9 @@ class Client {
 
   absl::StatusOr<v1::WhoamiResponse> Whoami() const;
   absl::StatusOr<v1::Resource> Get(const v1::GetRequest& request) const;
-  // All pages.
-  absl::StatusOr<std::vector<v1::Resource>> List(const v1::ListRequest& request) const;
+  static constexpr size_t kAll = std::numeric_limits<size_t>::max();
+  // As many pages as `most` objects take; the first of them.
+  absl::StatusOr<std::vector<v1::Resource>> List(const v1::ListRequest& request, size_t most = kAll) const;
   // Calls `each` for every message until it returns false, the server ends it, or an error. No deadline.
   absl::Status Watch(const v1::WatchRequest& request,
                      const std::function<bool(const v1::WatchResponse&)>& each) const;

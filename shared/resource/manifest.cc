@@ -65,7 +65,25 @@ class Manifests {
     result_.errors.push_back(std::move(error));
   }
 
+  // A List, as `get -o yaml` prints several objects, is its items.
   void ReadDocument(const Node& document, const std::string& file) {
+    const Node* kind = document.Find("kind");
+    if (kind == nullptr || kind->text != "List") return ReadObject(document, file);
+    MessageReader reader(file, nullptr, &result_.errors);
+    CheckVersion(document, reader);
+    for (const Member& member : document.members) {
+      if (member.key != "apiVersion" && member.key != "kind" && member.key != "metadata" &&
+          member.key != "items")
+        reader.FailAt(member.line, member.column, member.key, "no such field", "items");
+    }
+    const Node* items = document.Find("items");
+    if (items == nullptr || items->type != Node::Type::kList) {
+      return reader.Fail(items == nullptr ? document : *items, "items", "required: a list of objects");
+    }
+    for (const Node& item : items->items) ReadObject(item, file);
+  }
+
+  void ReadObject(const Node& document, const std::string& file) {
     if (++documents_ == limits::kManifestObjects + 1) {
       AddError(file, absl::StrCat("more than ", limits::kManifestObjects, " objects; apply them in parts"));
     }
@@ -85,13 +103,8 @@ class Manifests {
     if (result_.errors.size() == errors_before) result_.objects.push_back(std::move(object));
   }
 
-  const KindInfo* ReadKind(const Node& document, MessageReader& reader) {
-    if (document.type != Node::Type::kMap) {
-      reader.Fail(document, "", "expected an object with apiVersion, kind, metadata and spec");
-      return nullptr;
-    }
+  void CheckVersion(const Node& document, MessageReader& reader) {
     const Node* version = document.Find("apiVersion");
-    const Node* kind = document.Find("kind");
     if (version == nullptr) {
       reader.Fail(document, "apiVersion", "required; this release reads perigee.dev/v1",
                   "apiVersion: perigee.dev/v1");
@@ -99,6 +112,15 @@ class Manifests {
       reader.Fail(*version, "apiVersion", "unknown version; this release reads perigee.dev/v1",
                   std::string(kApiVersion));
     }
+  }
+
+  const KindInfo* ReadKind(const Node& document, MessageReader& reader) {
+    if (document.type != Node::Type::kMap) {
+      reader.Fail(document, "", "expected an object with apiVersion, kind, metadata and spec");
+      return nullptr;
+    }
+    CheckVersion(document, reader);
+    const Node* kind = document.Find("kind");
     if (kind == nullptr || !kind->is_scalar()) {
       reader.Fail(kind == nullptr ? document : *kind, "kind",
                   "required: Site, Project, Workload, Config or Secret");
@@ -142,10 +164,17 @@ class Manifests {
       } else if (key == "metadata" || (key == "spec" && field != nullptr)) {
         ReadPart(member.value, message, field, key, reader);
       } else {
-        reader.FailAt(member.line, member.column, key, "no such field",
-                      NearestName(key, {"apiVersion", "kind", "metadata", "spec"}));
+        FailUnknownPart(member, kind, reader);
       }
     }
+  }
+
+  void FailUnknownPart(const Member& member, const KindInfo& kind, MessageReader& reader) {
+    const bool of_spec = (kind.kind == "Config" || kind.kind == "Secret") &&
+                         (member.key == "data" || member.key == kStringData);
+    reader.FailAt(
+        member.line, member.column, member.key, of_spec ? kDataHint : "no such field",
+        of_spec ? "spec.data" : NearestName(member.key, {"apiVersion", "kind", "metadata", "spec"}));
   }
 
   void ReadPart(const Node& node, Message& message, const FieldDescriptor* field, const std::string& path,

@@ -117,8 +117,11 @@ void MessageReader::ReadMember(const Member& member, Message& message, const std
   if (field == nullptr) {
     // snake_case is how the schema spells it, so people try it.
     const FieldDescriptor* snake = descriptor->FindFieldByName(member.key);
-    FailAt(member.line, member.column, child, "no such field",
-           snake != nullptr ? snake->json_name() : NearestName(member.key, names));
+    const bool string_data = member.key == kStringData && descriptor->FindFieldByName("data") != nullptr;
+    FailAt(member.line, member.column, child, string_data ? kDataHint : "no such field",
+           string_data        ? "data"
+           : snake != nullptr ? snake->json_name()
+                              : NearestName(member.key, names));
     return;
   }
   if (IsOutputOnly(field)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "google/protobuf/message.h"
@@ -11,6 +12,11 @@
 #include "shared/resource/schema.h"
 
 namespace perigee {
+
+// What people who know Kubernetes try, and what they are told.
+inline constexpr std::string_view kStringData = "stringData";
+inline constexpr char kDataHint[] =
+    "no such field; texts are written as they are, not as base64, under spec.data";
 
 // Reads one object; collects every error. Not thread-safe.
 class MessageReader {

@@ -128,11 +128,28 @@ std::string FormatQuantity(int64_t thousandths) {
   return absl::StrCat(units / best_factor, ToAbsl(best));
 }
 
+namespace {
+
+constexpr char kUnits[] = "units are ms, s, m, h and, first, d";
+
+// Takes the days off the front; absl's parser has none.
+bool TakeDays(std::string_view& text, absl::Duration* days) {
+  const size_t end = text.find('d');
+  if (end == text.npos) return true;
+  const std::string hours = absl::StrCat(ToAbsl(text.substr(0, end)), "h");
+  if (text.find_first_not_of("0123456789.") != end || !absl::ParseDuration(hours, days)) return false;
+  *days *= 24;
+  text.remove_prefix(end + 1);
+  return true;
+}
+
+}  // namespace
+
 absl::StatusOr<absl::Duration> ParseDuration(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat("\"", ToAbsl(text.substr(0, 40)),
                                                    "\" is not a duration: ", ToAbsl(why),
-                                                   "; write for example 30s, 500ms, 1m30s or 2h"));
+                                                   "; write for example 30s, 500ms, 1m30s, 2h or 90d"));
   };
   if (text.empty()) return bad("it is empty");
   if (text.starts_with('-')) return bad("it must not be negative");
@@ -140,13 +157,12 @@ absl::StatusOr<absl::Duration> ParseDuration(std::string_view text) {
   if (!absl::ascii_isdigit(static_cast<unsigned char>(text[0])))
     return bad("it does not begin with a number");
   if (absl::ascii_isdigit(static_cast<unsigned char>(text.back()))) return bad("the unit is missing");
-  for (const char c : text) {
-    if (!absl::ascii_isdigit(static_cast<unsigned char>(c)) && c != '.' && c != 'm' && c != 's' && c != 'h') {
-      return bad("units are ms, s, m and h");
-    }
-  }
-  absl::Duration duration;
-  if (!absl::ParseDuration(ToAbsl(text), &duration)) return bad("units are ms, s, m and h");
+  if (text.find_first_not_of("0123456789.msdh") != text.npos) return bad(kUnits);
+  absl::Duration days, duration;
+  std::string_view rest = text;
+  if (!TakeDays(rest, &days)) return bad(kUnits);
+  if (!rest.empty() && !absl::ParseDuration(ToAbsl(rest), &duration)) return bad(kUnits);
+  duration += days;
   if (duration > absl::Hours(24 * 3653)) return bad("it is longer than ten years");
   if (duration != absl::Trunc(duration, absl::Milliseconds(1))) return bad("it is finer than a millisecond");
   return duration;

@@ -9,107 +9,125 @@
 
 #include "absl/strings/numbers.h"
 #include "shared/base/status.h"
-#include "shared/base/utf8.h"
+#include "shared/table/wrap.h"
 
 namespace perigee {
 namespace {
 
 constexpr size_t kGap = 2;
-constexpr size_t kNarrowest = 8;  // of a column that shrinks
 constexpr size_t kUsualWidth = 80;
 
 // Cut to `width` columns with an ellipsis.
 std::string Cut(const std::string& text, size_t width) {
   if (DisplayWidth(text) <= width) return text;
-  std::string_view rest = text;
-  std::string out;
-  size_t used = 0;
-  while (const auto point = FirstCodePoint(rest)) {
-    const size_t columns = DisplayWidth(rest.substr(0, point->length));
-    if (used + columns + 1 > width) break;
-    out += rest.substr(0, point->length);
-    used += columns;
-    rest.remove_prefix(point->length);
-  }
-  return out + "…";
+  const std::string_view kept = FirstColumns(text, width == 0 ? 0 : width - 1);
+  return std::string(kept) + "…";
 }
 
-size_t Total(const std::vector<size_t>& widths) {
-  size_t total = 0;
-  for (const size_t width : widths) total += width + kGap;
-  return total == 0 ? 0 : total - kGap;
+// The text of a cell as lines of its column.
+std::vector<std::string> CellLines(const Column& column, const Cell& cell, size_t width) {
+  if (column.fit == Column::kWhole) return {cell.text};
+  if (column.fit == Column::kShrinks) return {Cut(cell.text, width)};
+  return Wrapped(cell.text, width);
 }
 
-// Takes from the widest column of those that may shrink until the line fits.
-void Shrink(std::vector<size_t>& widths, const std::vector<bool>& may_shrink, size_t narrowest,
-            size_t limit) {
-  while (Total(widths) > limit) {
-    size_t widest = widths.size();
-    for (size_t i = 0; i < widths.size(); ++i) {
-      if (may_shrink[i] && widths[i] > narrowest && (widest == widths.size() || widths[i] > widths[widest]))
-        widest = i;
-    }
-    if (widest == widths.size()) return;
-    --widths[widest];
-  }
-}
-
-void AppendCell(std::string& line, const Cell& cell, size_t width, bool right, bool last,
-                const Rendering& rendering) {
-  const std::string text = Cut(cell.text, width);
+void Append(std::string& line, const std::string& text, const Cell& cell, const Column& column, size_t width,
+            const Rendering& rendering) {
   const std::string padding(width - std::min(width, DisplayWidth(text)), ' ');
-  if (right) line += padding;
+  if (column.right) line += padding;
   line += Coloured(text, cell.tone, rendering);
-  if (!right && !last) line += padding;
-  if (!last) line += std::string(kGap, ' ');
+  if (!column.right) line += padding;
+}
+
+// Lines of one row: its columns next to each other, then what goes below.
+class RowPrinter {
+ public:
+  RowPrinter(const std::vector<Column>& columns, const Layout& layout, const Rendering& rendering)
+      : columns_(columns), layout_(layout), rendering_(rendering) {}
+
+  std::string Print(const std::vector<Cell>& cells) const {
+    std::vector<std::vector<std::string>> texts(cells.size());
+    size_t height = 0;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      if (layout_.places[i] != Layout::Place::kColumn) continue;
+      texts[i] = CellLines(columns_[i], cells[i], layout_.widths[i]);
+      height = std::max(height, texts[i].size());
+    }
+    std::string out;
+    for (size_t at = 0; at < height; ++at) out += Line(cells, texts, at);
+    for (size_t i = 0; i < cells.size(); ++i) {
+      if (layout_.places[i] == Layout::Place::kBelow && !cells[i].text.empty())
+        out += Hanging(std::string(2 * kGap, ' '), cells[i].text, rendering_);
+    }
+    return out;
+  }
+
+ private:
+  std::string Line(const std::vector<Cell>& cells, const std::vector<std::vector<std::string>>& texts,
+                   size_t at) const {
+    std::string line;
+    bool first = true;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      if (layout_.places[i] != Layout::Place::kColumn) continue;
+      if (!first) line += std::string(kGap, ' ');
+      first = false;
+      Append(line, at < texts[i].size() ? texts[i][at] : "", cells[i], columns_[i], layout_.widths[i],
+             rendering_);
+    }
+    line.resize(line.find_last_not_of(' ') + 1);
+    return line + "\n";
+  }
+
+  const std::vector<Column>& columns_;
+  const Layout& layout_;
+  const Rendering& rendering_;
+};
+
+std::vector<size_t> WithTitles(const std::vector<Column>& columns, std::vector<size_t> needs) {
+  for (size_t i = 0; i < columns.size(); ++i) needs[i] = std::max(needs[i], DisplayWidth(columns[i].title));
+  return needs;
 }
 
 }  // namespace
 
-Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+Table::Table(std::vector<Column> columns) : columns_(std::move(columns)), needs_(columns_.size()) {}
 
 void Table::AddRow(std::vector<Cell> cells) {
   PERIGEE_ASSERT(cells.size() <= columns_.size());
   cells.resize(columns_.size());
-  for (Cell& cell : cells) cell.text = Printable(cell.text);
+  for (size_t i = 0; i < cells.size(); ++i) {
+    cells[i].text = Printable(cells[i].text);
+    needs_[i] = std::max(needs_[i], DisplayWidth(cells[i].text));
+  }
   rows_.push_back(std::move(cells));
 }
 
-std::vector<size_t> Table::Widths(size_t limit, bool with_titles) const {
-  std::vector<size_t> widths;
-  std::vector<bool> shrinks;
-  for (size_t i = 0; i < columns_.size(); ++i) {
-    size_t width = with_titles ? DisplayWidth(columns_[i].title) : 0;
-    for (const auto& row : rows_) width = std::max(width, DisplayWidth(row[i].text));
-    widths.push_back(width);
-    shrinks.push_back(columns_[i].fit == Column::kShrinks);
+std::string Table::Lines(const Layout& layout, const Rendering& rendering, bool with_titles) const {
+  const RowPrinter printer(columns_, layout, rendering);
+  std::string out;
+  if (with_titles) {
+    std::vector<Cell> titles;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      titles.push_back({layout.places[i] == Layout::Place::kColumn ? columns_[i].title : ""});
+    }
+    out += printer.Print(titles);
   }
-  if (limit > 0) {
-    Shrink(widths, shrinks, kNarrowest, limit);
-    Shrink(widths, std::vector<bool>(widths.size(), true), kNarrowest, limit);
-    Shrink(widths, std::vector<bool>(widths.size(), true), 1, limit);
-  }
-  return widths;
+  for (const auto& row : rows_) out += printer.Print(row);
+  return out;
 }
 
 std::string Table::Render(const Rendering& rendering, bool with_titles) const {
   if (rows_.empty()) return "";
-  const std::vector<size_t> widths = Widths(rendering.width, with_titles);
-  std::string out;
-  const auto add_line = [&](const std::vector<Cell>& cells) {
-    std::string line;
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      AppendCell(line, cells[i], widths[i], columns_[i].right, i + 1 == columns_.size(), rendering);
-    }
-    line.resize(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  };
-  if (with_titles) {
-    std::vector<Cell> titles;
-    for (const Column& column : columns_) titles.push_back({column.title});
-    add_line(titles);
-  }
-  for (const auto& row : rows_) add_line(row);
+  const Layout layout = LayOut(columns_, with_titles ? WithTitles(columns_, needs_) : needs_, rendering);
+  return Lines(layout, rendering, with_titles);
+}
+
+std::string Table::RenderNew(const Rendering& rendering) {
+  if (rows_.empty()) return "";
+  const Layout layout = LayOut(columns_, WithTitles(columns_, needs_), rendering);
+  const std::string out = Lines(layout, rendering, layout.places != printed_);
+  printed_ = layout.places;
+  rows_.clear();
   return out;
 }
 

@@ -116,14 +116,15 @@ class IntentTest : public ::testing::Test {
   }
   std::vector<v1::AuditRecord> AuditLog() {
     std::vector<v1::AuditRecord> records;
-    std::string from;
-    do {
-      const Page page = *store_->List(keys::kAuditPrefix, 1000, from);
+    std::string after;
+    for (bool more = true; more;) {
+      const Page page = *store_->List(keys::kAuditPrefix, 1000, after);
       for (const Record& record : page.records) {
         EXPECT_TRUE(records.emplace_back().ParseFromString(record.value));
       }
-      from = page.continue_token;
-    } while (!from.empty());
+      more = page.more;
+      if (more) after = page.records.back().key;
+    }
     return records;
   }
   absl::Status VerifyAudit() {

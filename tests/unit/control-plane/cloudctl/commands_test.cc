@@ -3,109 +3,14 @@
 
 #include "shared/resource/manifest.h"
 #include "tests/unit/control-plane/cloudctl/fake_cloud.h"
+#include "tests/unit/control-plane/cloudctl/objects.h"
 #include "tests/unit/shared/base/temporary_directory.h"
 
 namespace perigee::control {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
-
-v1::Resource Site(const std::string& name, const std::string& country) {
-  v1::Resource resource;
-  v1::Site& site = *resource.mutable_site();
-  site.mutable_metadata()->set_name(name);
-  site.mutable_metadata()->set_uid("uid-" + name);
-  (*site.mutable_metadata()->mutable_labels())["country"] = country;
-  site.mutable_spec()->mutable_location()->set_city("City of " + name);
-  return resource;
-}
-
-v1::Resource Assignment(const std::string& name, const std::string& state, const std::string& fresh) {
-  v1::Resource resource;
-  v1::Assignment& assignment = *resource.mutable_assignment();
-  assignment.mutable_metadata()->set_name(name);
-  assignment.mutable_metadata()->set_project("default");
-  assignment.mutable_spec()->set_workload_uid("uid-web");
-  assignment.mutable_spec()->set_satellite("berlin-1");
-  assignment.mutable_status()->set_state(state);
-  assignment.mutable_status()->set_reason(state);
-  assignment.mutable_status()->mutable_freshness()->set_state(fresh);
-  assignment.mutable_status()->mutable_freshness()->mutable_since()->set_seconds(1'767'268'980 - 180);
-  return resource;
-}
-
-v1::Resource Workload(const std::string& name) {
-  v1::Resource resource;
-  v1::Workload& workload = *resource.mutable_workload();
-  workload.mutable_metadata()->set_name(name);
-  workload.mutable_metadata()->set_uid("uid-" + name);
-  workload.mutable_metadata()->set_project("default");
-  workload.mutable_status()->set_replicas(2);
-  workload.mutable_status()->set_ready(1);
-  auto* condition = workload.mutable_status()->add_conditions();
-  condition->set_type("Ready");
-  condition->set_status("False");
-  condition->set_reason("ReplicasNotReady");
-  condition->set_message("1 of 2 replicas are Ready");
-  return resource;
-}
-
-v1::Resource Event(int64_t site_seconds, int64_t centre_seconds, const std::string& message) {
-  v1::Resource resource;
-  v1::Event& event = *resource.mutable_event();
-  event.mutable_metadata()->set_name("e" + message);
-  event.set_reason("Started");
-  event.set_message(message);
-  event.mutable_object()->set_kind("Workload");
-  event.mutable_object()->set_name("web");
-  event.mutable_site_time()->set_seconds(site_seconds);
-  event.mutable_centre_time()->set_seconds(centre_seconds);
-  return resource;
-}
-
-TEST_F(CloudctlTest, GetListsAllPages) {
-  for (const char* name : {"berlin", "dublin", "singapore"}) cloud_.objects.push_back(Site(name, "xx"));
-  const Outcome outcome = Run({"get", "sites"});
-  EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_EQ(outcome.out,
-            "NAME       CITY               LIVE  READY  REASON  AGE\n"
-            "berlin     City of berlin      0/0    0/0\n"
-            "dublin     City of dublin      0/0    0/0\n"
-            "singapore  City of singapore   0/0    0/0\n");
-}
-
-TEST_F(CloudctlTest, GetTakesSelectorAndJsonPath) {
-  cloud_.objects = {Site("berlin", "de"), Site("dublin", "ie"), Site("munich", "de")};
-  const Outcome outcome = Run({"get", "si", "-l", "country=de", "-o", "jsonpath={.items[*].metadata.name}"});
-  EXPECT_EQ(outcome.out, "berlin munich\n") << outcome.err;
-  EXPECT_THAT(Run({"get", "sites", "-l", "country in (de"}).err, HasSubstr("closing parenthesis"));
-}
-
-TEST_F(CloudctlTest, GetOneInEveryForm) {
-  cloud_.objects = {Site("berlin", "de")};
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"get", "site", "berlin"}, {"get", "site/berlin"}, {"get", "sites/berlin"}}) {
-    std::vector<std::string> arguments = words;
-    arguments.insert(arguments.end(), {"-o", "name"});
-    EXPECT_EQ(Run(arguments).out, "site/berlin\n");
-  }
-  EXPECT_THAT(Run({"get", "site/berlin", "-o", "yaml"}).out,
-              HasSubstr("kind: Site\nmetadata:\n  name: berlin\n"));
-  EXPECT_THAT(Run({"get", "site/berlin", "-o", "json"}).out, HasSubstr("\"name\": \"berlin\""));
-  EXPECT_THAT(Run({"get", "site/berlin", "-o", "wide"}).out, HasSubstr("country=de"));
-  EXPECT_EQ(Run({"get", "site/berlin", "-o", "jsonpath={.spec.location.city}"}).out, "City of berlin\n");
-  EXPECT_EQ(Run({"get", "sites", "-o", "json"}).code, 0);
-}
-
-TEST_F(CloudctlTest, ListsThatAreEmptyAreStillJson) {
-  const Outcome json = Run({"get", "workloads", "-o", "json"});
-  EXPECT_THAT(json.out, HasSubstr("\"items\": []"));
-  const Outcome table = Run({"get", "workloads"});
-  EXPECT_EQ(table.out, "");
-  EXPECT_THAT(table.err, HasSubstr("No workloads in project default"));
-}
 
 TEST_F(CloudctlTest, ErrorsGoToTheErrorStreamWithWhatToDo) {
   struct Case {
@@ -143,88 +48,11 @@ TEST_F(CloudctlTest, ErrorsGoToTheErrorStreamWithWhatToDo) {
   }
 }
 
-TEST_F(CloudctlTest, AStaleStateIsNeverShownAsLive) {
-  cloud_.objects = {Assignment("web-0", "Ready", "live"), Assignment("web-1", "Ready", "stale"),
-                    Assignment("web-2", "Ready", "unknown"), Assignment("web-3", "Ready", "")};
-  const Outcome outcome = Run({"get", "assignments", "-o", "wide"});
-  EXPECT_THAT(outcome.out, HasSubstr("Ready, stale since 12:00"));
-  EXPECT_THAT(outcome.out, HasSubstr("Ready, unknown since restart"));
-  v1::Resource satellite;
-  satellite.mutable_satellite()->mutable_metadata()->set_name("berlin-1");
-  cloud_.objects = {satellite};
-  EXPECT_THAT(Run({"get", "satellites"}).out, HasSubstr("unknown since restart"));
-}
-
-TEST_F(CloudctlTest, NothingFromASiteReachesTheTerminalRaw) {
-  v1::Resource hostile = Site("berlin", "de");
-  hostile.mutable_site()->mutable_spec()->mutable_location()->set_city(
-      "\x1b]0;owned\x07\xE2\x80\xAE\nsecond");
-  cloud_.objects = {hostile};
-  for (const char* form : {"table", "wide", "yaml", "json"}) {
-    const Outcome outcome = Run({"get", "sites", "-o", form});
-    EXPECT_THAT(outcome.out, Not(HasSubstr("\x1b"))) << form;
-    EXPECT_THAT(outcome.out, Not(HasSubstr("\xE2\x80\xAE"))) << form;
-  }
-  EXPECT_THAT(Run({"describe", "site", "berlin"}).out, Not(HasSubstr("\x1b")));
-}
-
-TEST_F(CloudctlTest, WatchPrintsTheListAndThenEachChange) {
+TEST_F(CloudctlTest, WhatGetPrintsOfSeveralCanBeGivenBack) {
   cloud_.objects = {Site("berlin", "de"), Site("dublin", "ie")};
-  const Outcome outcome = Run({"get", "sites", "-w"});
-  EXPECT_EQ(outcome.out,
-            "NAME    CITY            LIVE  READY  REASON  AGE\n"
-            "berlin  City of berlin   0/0    0/0\n"
-            "dublin  City of dublin   0/0    0/0\n"
-            "dublin  City of dublin   0/0    0/0\n"
-            "site/dublin deleted\n");
-  EXPECT_EQ(Run({"get", "site", "berlin", "-w", "-o", "name"}).out, "site/berlin\n");
-}
-
-TEST_F(CloudctlTest, DescribeShowsConditionsReplicasAndEvents) {
-  cloud_.objects = {Workload("web"), Assignment("web-0", "Ready", "stale"),
-                    Event(kNow - 600, kNow - 60, "started while away")};
-  const Outcome outcome = Run({"describe", "workload", "web"}, "", {.width = 100});
-  EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, HasSubstr("ReplicasNotReady"));
-  EXPECT_THAT(outcome.out, HasSubstr("cloudctl explain workload/NAME"));
-  EXPECT_THAT(outcome.out, HasSubstr("stale since 12:00"));
-  EXPECT_THAT(outcome.out, HasSubstr("2026-01-01 11:53:00  2026-01-01 12:02:00"));
-}
-
-TEST_F(CloudctlTest, EventsShowBothTimesOldestFirst) {
-  cloud_.objects = {Event(kNow, kNow, "second"), Event(kNow - 3600, kNow - 60, "first"), Workload("web")};
-  const Outcome outcome = Run({"events"});
-  EXPECT_EQ(outcome.out,
-            "SITE TIME            CENTRE TIME          REASON   OBJECT        MESSAGE\n"
-            "2026-01-01 11:03:00  2026-01-01 12:02:00  Started  workload/web  first\n"
-            "2026-01-01 12:03:00  2026-01-01 12:03:00  Started  workload/web  second\n");
-  EXPECT_EQ(Run({"events", "workload/web"}).code, 0);
-  EXPECT_EQ(cloud_.listed.field_object_uid(), "uid-web");
-}
-
-TEST_F(CloudctlTest, EventsAreFollowed) {
-  cloud_.objects = {Event(kNow - 3600, kNow - 60, "first")};
-  const std::string line = "2026-01-01 11:03:00  2026-01-01 12:02:00  Started  workload/web  first\n";
-  EXPECT_THAT(Run({"events", "-w"}).out, HasSubstr("MESSAGE\n" + line + line));
-  EXPECT_EQ(Run({"get", "events", "-w"}).out, Run({"events", "-w"}).out);
-  const Outcome of_one = Run({"events", "workload/web", "-w"});
-  EXPECT_NE(of_one.code, 0);
-  EXPECT_THAT(of_one.err, HasSubstr("--watch"));
-}
-
-TEST_F(CloudctlTest, ExplainSaysWhatToDo) {
-  cloud_.explain_response.set_summary("web: 1 of 2 replicas are Ready");
-  auto* finding = cloud_.explain_response.add_findings();
-  finding->set_where("site berlin");
-  finding->set_reason("NoFit");
-  finding->set_severity("problem");
-  const Outcome outcome = Run({"explain", "workload/web"});
-  EXPECT_EQ(
-      outcome.out,
-      "web: 1 of 2 replicas are Ready\n"
-      "  problem  site berlin: NoFit\n"
-      "           Next: Lower resources of the tasks, remove another workload, or enrol another host at that "
-      "site\n");
+  const Outcome printed = Run({"get", "sites", "-o", "yaml"});
+  const Outcome outcome = Run({"delete", "-f", "-"}, printed.out);
+  EXPECT_EQ(outcome.out, "site/dublin deleted\nsite/berlin deleted\n") << outcome.err;
 }
 
 TEST_F(CloudctlTest, ApplySendsFilesAndSaysWhatWasDone) {
@@ -241,6 +69,18 @@ TEST_F(CloudctlTest, ApplySendsFilesAndSaysWhatWasDone) {
   EXPECT_EQ(cloud_.applied.manifests(0).file_name(), "standard input");
   EXPECT_EQ(cloud_.applied.default_project(), "retail");
   EXPECT_TRUE(cloud_.applied.dry_run());
+}
+
+TEST_F(CloudctlTest, ApplyPrintsSeveralAsAList) {
+  for (const char* name : {"a", "b"}) {
+    auto* result = cloud_.apply_response.add_results();
+    *result->mutable_resource() = Site(name, "de");
+    *result->mutable_object() = ReferenceTo(ObjectOf(result->resource()));
+  }
+  EXPECT_EQ(Run({"apply", "-f", "-", "-o", "jsonpath={.items[*].metadata.name}"}, "a: b\n").out, "a b\n");
+  EXPECT_EQ(Run({"apply", "-f", "-", "-o", "name"}, "a: b\n").out, "site/a\nsite/b\n");
+  cloud_.apply_response.mutable_results()->RemoveLast();
+  EXPECT_EQ(Run({"apply", "-f", "-", "-o", "jsonpath={.metadata.name}"}, "a: b\n").out, "a\n");
 }
 
 TEST_F(CloudctlTest, ApplyPrintsEachErrorOfTheManifest) {
@@ -328,6 +168,15 @@ TEST_F(CloudctlTest, TokenCreatePrintsWhatToPaste) {
   EXPECT_EQ(cloud_.token_asked.labels().at("disk"), "ssd");
   EXPECT_THAT(Run({"token", "create", "--site", "berlin", "-o", "json"}).out,
               HasSubstr("\"token\": \"pgt_abc\""));
+  EXPECT_EQ(Run({"token", "create", "--site", "berlin", "-o", "jsonpath={.token} {.caHash}"}).out,
+            "pgt_abc sha256:00ff\n");
+  EXPECT_EQ(Run({"token", "create", "--site", "berlin", "--ttl", "1d", "-o", "name"}).out, "pgt_abc\n");
+  EXPECT_EQ(cloud_.token_asked.ttl(), "1d");
+  cloud_.token_asked.Clear();
+  for (const char* form : {"wide", "table", "jsonpath={.token"}) {
+    EXPECT_THAT(Run({"token", "create", "--site", "berlin", "-o", form}).err, HasSubstr("jsonpath"));
+  }
+  EXPECT_EQ(cloud_.token_asked.site(), "") << "what cannot be printed is not made";
 }
 
 TEST_F(CloudctlTest, ApproveFindsTheRequestByTheSatellitesName) {
@@ -336,7 +185,7 @@ TEST_F(CloudctlTest, ApproveFindsTheRequestByTheSatellitesName) {
   request.mutable_enrollment_request()->mutable_spec()->set_satellite_name("berlin-1");
   cloud_.objects = {request};
   EXPECT_EQ(Run({"satellite", "approve", "berlin-1"}).out,
-            "enrollmentrequest/req-1 approved, fingerprint ab12 cd34\n");
+            "enrollmentrequest/req-1 approved as satellite berlin-2 of site berlin, fingerprint ab12 cd34\n");
   EXPECT_EQ(cloud_.decided.request(), "req-1");
   EXPECT_TRUE(cloud_.decided.approve());
   EXPECT_EQ(Run({"satellite", "deny", "req-1", "--why", "unknown"}).code, 0);
@@ -355,6 +204,7 @@ TEST_F(CloudctlTest, EveryCommandHasAnExample) {
                                                                                      {"get"},
                                                                                      {"describe"},
                                                                                      {"explain"},
+                                                                                     {"fields"},
                                                                                      {"apply"},
                                                                                      {"diff"},
                                                                                      {"delete"},
@@ -385,6 +235,10 @@ TEST_F(CloudctlTest, CompletionKnowsCommandsAndKinds) {
     EXPECT_THAT(outcome.out, HasSubstr("whoami")) << shell;
     EXPECT_THAT(outcome.out, Not(HasSubstr("@"))) << shell;
   }
+}
+
+TEST_F(CloudctlTest, VersionIsToldInOneForm) {
+  EXPECT_EQ(Run({"--version"}).out, std::string("cloudctl ") + PERIGEE_VERSION + "\n");
 }
 
 TEST_F(CloudctlTest, WhoamiSaysAsWhom) {

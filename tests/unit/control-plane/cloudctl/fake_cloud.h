@@ -2,6 +2,7 @@
 // a session that talks to it.
 #pragma once
 
+#include <algorithm>
 #include <sstream>
 
 #include <grpcpp/server.h>
@@ -48,9 +49,10 @@ class FakeCloud final : public v1::CloudService::Service {
     const auto selector = ParseSelector(request->selector());
     if (!selector.ok()) return grpc::Status(grpc::INVALID_ARGUMENT, std::string(selector.status().message()));
     // Two to a page, so that paging is always used.
+    const int page = request->limit() == 1 ? 1 : 2;
     size_t at = request->continue_token().empty() ? 0 : std::stoul(request->continue_token());
     for (; at < objects.size(); ++at) {
-      if (response->resources_size() == 2) {
+      if (response->resources_size() == page) {
         response->set_continue_token(std::to_string(at));
         break;
       }
@@ -65,7 +67,7 @@ class FakeCloud final : public v1::CloudService::Service {
                      grpc::ServerWriter<v1::WatchResponse>* writer) override {
     v1::WatchResponse response;
     for (const v1::Resource& resource : objects) {
-      if (!Fits(resource, request->kinds(0), request->project())) continue;
+      if (!IsWatched(resource, *request)) continue;
       response.set_type(v1::WatchResponse::TYPE_PUT);
       *response.mutable_resource() = resource;
       writer->Write(response);
@@ -107,7 +109,10 @@ class FakeCloud final : public v1::CloudService::Service {
   grpc::Status DecideEnrollment(grpc::ServerContext*, const v1::DecideEnrollmentRequest* request,
                                 v1::DecideEnrollmentResponse* response) override {
     decided = *request;
-    response->mutable_resource()->mutable_enrollment_request()->mutable_spec()->set_fingerprint("ab12 cd34");
+    auto& spec = *response->mutable_resource()->mutable_enrollment_request()->mutable_spec();
+    spec.set_fingerprint("ab12 cd34");
+    spec.set_satellite_name("berlin-2");
+    spec.set_site("berlin");
     return grpc::Status::OK;
   }
   grpc::Status RevokeSatellite(grpc::ServerContext*, const v1::RevokeSatelliteRequest* request,
@@ -117,6 +122,11 @@ class FakeCloud final : public v1::CloudService::Service {
   }
 
  private:
+  static bool IsWatched(const v1::Resource& resource, const v1::WatchRequest& request) {
+    return std::any_of(request.kinds().begin(), request.kinds().end(), [&](const std::string& kind) {
+      return Fits(resource, kind, kind == "Event" ? "" : request.project());
+    });
+  }
   static bool Fits(const v1::Resource& resource, const std::string& kind, const std::string& project) {
     const auto& object = ObjectOf(resource);
     return KindOf(object).kind == kind && (project.empty() || MetaOf(object).project() == project);

@@ -50,6 +50,7 @@ TEST(Options, WrongOnesExitWithTwoAndSayWhy) {
            {"serve", "--data-dir", "d", "--heartbeat", "0s"},
            {"serve", "--data-dir", "d", "--heartbeat", "soon"},
            {"serve", "--data-dir", "d", "--satellite-certificate-lifetime", "0d"},
+           {"serve", "--data-dir", "d", "--satellite-certificate-lifetime", "4000d"},
            {"serve", "--data-dir", "d", "--recovery", "perhaps"},
            {"serve", "--data-dir", "d", "--unknown"}}) {
     const auto parsed = Parse(arguments);
@@ -58,9 +59,14 @@ TEST(Options, WrongOnesExitWithTwoAndSayWhy) {
     EXPECT_EQ(exit->code, 2);
     EXPECT_FALSE(exit->error.empty());
   }
-  const auto version = Parse({"version"});
-  EXPECT_EQ(std::get<Exit>(version).code, 0);
-  EXPECT_NE(std::get<Exit>(version).out.find("perigee-control-plane"), std::string::npos);
+}
+
+TEST(Options, VersionIsToldInOneForm) {
+  for (const char* word : {"version", "--version"}) {
+    const auto version = Parse({word});
+    EXPECT_EQ(std::get<Exit>(version).code, 0);
+    EXPECT_EQ(std::get<Exit>(version).out, "perigee-control-plane " PERIGEE_VERSION "\n");
+  }
 }
 
 TEST(DataDir, IsOfOneProcessAndItsOwner) {

@@ -108,6 +108,39 @@ TEST(ManifestTest, ReadsSeveralDocuments) {
   EXPECT_EQ(parsed.objects[1].resource.config().metadata().project(), "default");
 }
 
+TEST(ManifestTest, AListIsItsItems) {
+  const std::string site = "- apiVersion: perigee.dev/v1\n  kind: Site\n  metadata: {name: a}\n";
+  const ParsedManifests parsed =
+      ReadAll(std::string(kHead) + "kind: List\nmetadata: {}\nitems:\n" + site +
+              "- apiVersion: perigee.dev/v1\n  kind: Config\n  metadata: {name: a}\n");
+  ASSERT_EQ(Errors(parsed), "");
+  ASSERT_EQ(parsed.objects.size(), 2u);
+  EXPECT_EQ(parsed.objects[1].resource.config().metadata().project(), "default");
+  EXPECT_EQ(Errors(ReadAll(std::string(kHead) + "kind: List\nitems: []\n")), "");
+  EXPECT_EQ(Errors(ReadAll(std::string(kHead) + "kind: List\nitems:\n" + site + site)),
+            "m.yaml:7:3: metadata.name: Site a is given twice; the first time at m.yaml:4\n");
+  EXPECT_EQ(Errors(ReadAll("kind: List\nitem: []\n")),
+            "m.yaml:1:1: apiVersion: required; this release reads perigee.dev/v1 (did you mean apiVersion: "
+            "perigee.dev/v1?)\n"
+            "m.yaml:2:1: item: no such field (did you mean items?)\n"
+            "m.yaml:1:1: items: required: a list of objects\n");
+  EXPECT_NE(
+      Errors(ReadAll(std::string(kHead) + "kind: List\nitems:\n- {apiVersion: perigee.dev/v1, kind: List, "
+                                          "items: []}\n"))
+          .find("there is no kind List"),
+      std::string::npos);
+}
+
+TEST(ManifestTest, SaysHowTextsOfSecretsAreWritten) {
+  const std::string secret = std::string(kHead) + "kind: Secret\nmetadata: {name: a}\n";
+  for (const char* fields : {"data: {a: b}\n", "stringData: {a: b}\n", "spec: {stringData: {a: b}}\n"}) {
+    const std::string errors = Errors(ReadAll(secret + fields));
+    EXPECT_NE(errors.find("not as base64, under spec.data"), std::string::npos) << errors;
+  }
+  EXPECT_EQ(Errors(ReadAll(std::string(kHead) + "kind: Site\nmetadata: {name: a}\ndata: {}\n")),
+            "m.yaml:4:1: data: no such field\n");
+}
+
 TEST(ManifestTest, IgnoresWhatGetAdds) {
   const ParsedManifests parsed = ReadAll(
       "apiVersion: perigee.dev/v1\nkind: Site\nmetadata:\n  name: a\n  uid: u\n  generation: 3\n  revision: "

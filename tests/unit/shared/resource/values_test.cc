@@ -56,6 +56,9 @@ TEST(DurationTest, ReadsUnits) {
   EXPECT_EQ(*ParseDuration("1m30s"), absl::Seconds(90));
   EXPECT_EQ(*ParseDuration("500ms"), absl::Milliseconds(500));
   EXPECT_EQ(*ParseDuration("1.5h"), absl::Minutes(90));
+  EXPECT_EQ(*ParseDuration("90d"), absl::Hours(90 * 24));
+  EXPECT_EQ(*ParseDuration("0.5d"), absl::Hours(12));
+  EXPECT_EQ(*ParseDuration("1d12h"), absl::Hours(36));
 }
 
 TEST(DurationTest, ReadsWhatItPrints) {
@@ -66,8 +69,9 @@ TEST(DurationTest, ReadsWhatItPrints) {
 }
 
 TEST(DurationTest, RefusesTheRest) {
-  for (const char* text : {"", "10", "-1s", "+1s", "inf", "1d", "s", "1s ", "1e3s", "999999h", "1ns", "1us",
-                           "0.0001s", "0", "1.s.", "m1"}) {
+  for (const char* text :
+       {"",    "10", "-1s", "+1s",  "inf",     "1h1d", "1d1d", "1d1",     "d", "1.d.", "9999d", "1dd",
+        "1hd", "s",  "1s ", "1e3s", "999999h", "1ns",  "1us",  "0.0001s", "0", "1.s.", "m1"}) {
     EXPECT_FALSE(ParseDuration(text).ok()) << text;
   }
 }

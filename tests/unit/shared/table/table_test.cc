@@ -24,16 +24,89 @@ TEST(TableTest, IsEmptyWithoutRows) {
 }
 
 TEST(TableTest, FitsTheTerminal) {
-  Table table({{"NAME"}, {"STATE"}, {"MESSAGE", Column::kShrinks}});
-  table.AddRow({{"a-long-name-of-a-replica"}, {"Unhealthy"}, {std::string(200, 'x')}});
+  Table table({{"NAME"}, {"STATE"}, {"CITY", Column::kShrinks}, {"MESSAGE", Column::kWraps}});
   table.AddRow(
-      {{"b"}, {"Ready"}, {"\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E and so on and so on and so on and so on"}});
-  for (const size_t width : {10u, 20u, 40u, 80u, 132u}) {
+      {{"a-long-name-of-a-replica"}, {"Unhealthy"}, {std::string(30, 'c')}, {std::string(200, 'x')}});
+  table.AddRow({{"b"},
+                {"Ready"},
+                {"c"},
+                {"\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E and so on and so on and so on and so on"}});
+  for (const size_t width : {50u, 80u, 132u, 200u}) {
     for (absl::string_view line : absl::StrSplit(table.Render({.width = width}), '\n')) {
       EXPECT_LE(DisplayWidth(std::string(line)), width) << line;
     }
   }
-  EXPECT_NE(table.Render({.width = 80}).find("a-long-name-of-a-replica  Unhealthy  xxx"), std::string::npos);
+  EXPECT_NE(table.Render({.width = 80}).find("a-long-name-of-a-replica  Unhealthy  ccc"), std::string::npos);
+}
+
+TEST(TableTest, NeverCutsWhatIsWhole) {
+  Table table({{"NAME"}, {"SITE"}, {.title = "AGE", .optional = true}, {"MESSAGE", Column::kWraps}});
+  const std::string name(63, 'n');
+  const std::string site(40, 's');
+  table.AddRow({{name}, {site}, {"3h"}, {"one two three"}});
+  for (const size_t width : {1u, 20u, 80u, 104u}) {
+    const std::string text = table.Render({.width = width});
+    EXPECT_NE(text.find(name + "  " + site), std::string::npos) << width;
+    EXPECT_EQ(text.find("AGE"), std::string::npos) << width;
+    EXPECT_NE(text.find("three"), std::string::npos) << width;
+    EXPECT_EQ(text.find("…"), std::string::npos) << width;
+  }
+  EXPECT_NE(table.Render({.width = 80, .everything = true}).find(site + "  3h"), std::string::npos);
+}
+
+TEST(TableTest, LongTextsGoOnUnderThemselvesOrBelow) {
+  Table table({{"NAME"}, {"MESSAGE", Column::kWraps}, {"AGE"}});
+  table.AddRow({{"web-0"}, {"the port 8080 is taken by another process"}, {"3h"}});
+  EXPECT_EQ(table.Render({.width = 36}),
+            "NAME   MESSAGE                   AGE\n"
+            "web-0  the port 8080 is taken    3h\n"
+            "       by another process\n");
+  EXPECT_EQ(table.Render({.width = 30}),
+            "NAME   AGE\n"
+            "web-0  3h\n"
+            "    the port 8080 is taken by\n"
+            "    another process\n");
+}
+
+TEST(TableTest, ColumnsStayUnderEachOtherWhenRowsCome) {
+  Table table({{"NAME"}, {"MESSAGE", Column::kWraps}, {"AGE"}});
+  EXPECT_EQ(table.RenderNew({.width = 60}), "");
+  table.AddRow({{"web"}, {"ok"}, {"3h"}});
+  EXPECT_EQ(table.RenderNew({.width = 60}), "NAME  MESSAGE  AGE\nweb   ok       3h\n");
+  table.AddRow({{"checkout"}, {"a longer text"}, {"3h"}});
+  EXPECT_EQ(table.RenderNew({.width = 60}), "checkout  a longer text  3h\n");
+  table.AddRow({{"web"}, {"ok"}, {"4h"}});
+  EXPECT_EQ(table.RenderNew({.width = 60}), "web       ok             4h\n");
+  EXPECT_EQ(table.RenderNew({.width = 60}), "");
+  EXPECT_EQ(table.RenderNew({.width = 20}), "") << "a table prints each row once";
+}
+
+TEST(TableTest, TitlesComeAgainWhenAColumnIsLeftOut) {
+  Table table({{"NAME"}, {.title = "AGE", .optional = true}});
+  table.AddRow({{"web"}, {"3h"}});
+  EXPECT_EQ(table.RenderNew({.width = 10}), "NAME  AGE\nweb   3h\n");
+  table.AddRow({{"longer-name"}, {"3h"}});
+  EXPECT_EQ(table.RenderNew({.width = 10}), "NAME\nlonger-name\n");
+  table.AddRow({{"web"}, {"3h"}});
+  EXPECT_EQ(table.RenderNew({.width = 10}), "web\n");
+}
+
+TEST(WrappedTest, BreaksAtWords) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(Wrapped("one two three", 0), Lines{"one two three"});
+  EXPECT_EQ(Wrapped("one two three", 13), Lines{"one two three"});
+  EXPECT_EQ(Wrapped("one two three", 8), (Lines{"one two", "three"}));
+  EXPECT_EQ(Wrapped("one two three", 7), (Lines{"one two", "three"}));
+  EXPECT_EQ(Wrapped("one  abcdefgh", 4), (Lines{"one", "abcd", "efgh"}));
+  EXPECT_EQ(Wrapped("\xE6\x97\xA5\xE6\x9C\xAC", 1), (Lines{"\xE6\x97\xA5", "\xE6\x9C\xAC"}));
+  EXPECT_EQ(Wrapped("", 4), Lines{""});
+}
+
+TEST(WrappedTest, HangsUnderItsBeginning) {
+  EXPECT_EQ(Hanging("  Next: ", "look at the logs of it", {.width = 30}), "  Next: look at the logs of it\n");
+  EXPECT_EQ(Hanging("  Next: ", "look at the logs of it now", {.width = 30}),
+            "  Next: look at the logs of it\n        now\n");
+  EXPECT_EQ(Hanging("", "a b", {.width = 0}), "a b\n");
 }
 
 TEST(TableTest, ColoursOnlyWhereAsked) {
