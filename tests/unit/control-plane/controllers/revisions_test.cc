@@ -36,8 +36,7 @@ class Revisions : public Fleet {
   // What a control plane of before keys had versions stored: the same, made of the whole Config.
   void StoreAsBefore(const std::string& workload, const std::string& config) {
     EntryCache entries(*store_);
-    const auto snapshot =
-        SnapshotWorkload(*model_, entries, Get<v1::Workload>(workload)->metadata().uid());
+    const auto snapshot = SnapshotWorkload(*model_, entries, Get<v1::Workload>(workload)->metadata().uid());
     ASSERT_TRUE(snapshot.ok());
     RevisionDecision decision = DecideRevision(*snapshot);
     ASSERT_TRUE(decision.is_new);
