@@ -7,6 +7,9 @@
 namespace perigee::control {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 using Texts = std::map<std::string, std::string>;
@@ -116,6 +119,33 @@ TEST_F(Revisions, OneOfAnOlderControlPlaneGivesWayOnceAndForGood) {
   EXPECT_THAT(All<v1::WorkloadRevision>(), SizeIs(2));
 }
 
+TEST_F(Revisions, ADryRunSaysWhatAChangeReplaces) {
+  AddSite("dublin");
+  ApplyPages({{"index", "1"}, {"about", "1"}});
+  Apply(WorkloadYaml("web", "1"));
+  Apply(WorkloadYaml("wiki", "1", kUsesBoth));
+  Apply(WorkloadYaml("news", "1", kUsesIndex));
+  Settle({"berlin-1", "dublin-1"});
+  const auto warnings = [&](const Texts& data) {
+    v1::ApplyRequest request;
+    request.set_dry_run(true);
+    request.add_manifests()->set_content(PagesYaml(data));
+    const auto response = intent_.Apply(Admin(), request);
+    EXPECT_TRUE(response.ok()) << response.status();
+    return std::vector<std::string>(response->results(0).warnings().begin(),
+                                    response->results(0).warnings().end());
+  };
+  EXPECT_THAT(warnings({{"index", "1"}, {"about", "1"}}), IsEmpty()) << "unchanged";
+  EXPECT_THAT(warnings({{"index", "1"}, {"about", "1"}, {"more", "1"}}), IsEmpty()) << "nobody refers to it";
+  EXPECT_THAT(warnings({{"index", "1"}, {"about", "2"}}),
+              ElementsAre("replaces 2 replicas of workload wiki at 2 sites, one at a time per site"));
+  EXPECT_THAT(warnings({{"index", "2"}, {"about", "1"}}),
+              ElementsAre("replaces 2 replicas of workload news at 2 sites, one at a time per site",
+                          "replaces 2 replicas of workload wiki at 2 sites, one at a time per site"));
+  EXPECT_THAT(warnings({{"index", "2"}}), ElementsAre(HasSubstr("workload news")))
+      << "wiki waits for the key that is gone";
+}
+
 TEST_F(Revisions, ASecretHasOneVersionForAllOfItsKeys) {
   const auto secret = [](const std::string& other) {
     return absl::StrCat("apiVersion: perigee.dev/v1\nkind: Secret\nmetadata: {name: pay}\n",
@@ -124,6 +154,13 @@ TEST_F(Revisions, ASecretHasOneVersionForAllOfItsKeys) {
   Apply(secret("a"));
   Apply(WorkloadYaml("web", "1", "      files: [{path: /run/api, fromSecret: {name: pay, key: api}}]\n"));
   Settle({"berlin-1"});
+  v1::ApplyRequest request;
+  request.set_dry_run(true);
+  request.add_manifests()->set_content(secret("b"));
+  const auto response = intent_.Apply(Admin(), request);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_THAT(response->results(0).warnings(),
+              ElementsAre("replaces 1 replica of workload web at 1 site, one at a time per site"));
   Apply(secret("b"));
   Settle({"berlin-1"});
   EXPECT_EQ(RevisionOf("web"), 2);
