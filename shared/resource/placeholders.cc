@@ -78,7 +78,11 @@ Parts PartsOf(std::string_view name) {
 bool IsHead(std::string_view head) {
   return head == "site" || head == "satellite";
 }
+// A letter or two off. What a shell does with a variable of its own (${site%%.*}, ${site-a.b}) is none of it.
 std::string NearestHead(std::string_view head) {
+  const bool is_word = std::all_of(head.begin(), head.end(),
+                                   [](unsigned char c) { return absl::ascii_isalnum(c) || c == '_'; });
+  if (!is_word) return "";
   return NearestName(head, {"site", "satellite"});
 }
 std::string NearestWord(std::string_view word) {

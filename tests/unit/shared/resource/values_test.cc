@@ -177,7 +177,7 @@ TEST(PlaceholdersTest, WhatIsMeantIsToldOfAWorkload) {
 TEST(PlaceholdersTest, OursAndThoseOfProgramsAreFineInAWorkload) {
   for (const char* text :
        {"", "site.nmae", "${site.name}${site.values.a-b.c_D}${satellite.name}${satellite.address}", "${HOME}",
-        "${SITE}", "${SIZE}", "${site:-x}", "${site%%.*}", "${site_name}", "${server.port}",
+        "${SITE}", "${SIZE}", "${site:-x}", "${site%%.*}", "${site-a.b}", "${site_name}", "${server.port}",
         "${X:-${site.name}}", "$${site.nmae}", "$site", "${", "${}", "${.name}", "{{site.nmae}}",
         "$(site.nmae)"}) {
     EXPECT_FALSE(FindUnknownPlaceholder(text).has_value()) << text;
