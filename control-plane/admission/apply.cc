@@ -71,7 +71,9 @@ class ApplyDecision {
       return response;
     }
     response.set_revision(parts_.store.Revision());
-    if (!dry_run) {
+    if (dry_run) {
+      for (Document& document : documents_) Foretell(document);
+    } else {
       PERIGEE_ASSIGN_OR_RETURN(const int64_t revision, Commit());
       response.set_revision(revision);
     }
@@ -240,6 +242,13 @@ class ApplyDecision {
       if (side != nullptr) StripSecrets(*side);
     }
     Hear(parts_.policy->Judge(caller_, "apply", before.get(), after.get()), document);
+  }
+
+  // Whoever only looks is told what carrying it out would replace.
+  void Foretell(Document& document) {
+    if (!document.changed || parts_.replacement_forecast == nullptr) return;
+    for (std::string& line : parts_.replacement_forecast(*document.after))
+      document.warnings.push_back(std::move(line));
   }
 
   void Hear(Opinion opinion, Document& document) {

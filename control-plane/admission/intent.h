@@ -40,8 +40,9 @@ class Intent {
     const Clock& clock;
     Random& random;
     const AuthorizationTable& table = AuthorizationTable::BuiltIn();
-    PlacementCheck placement_check = nullptr;  // null: everything fits
-    PolicyHook* policy = nullptr;              // null: everything is allowed
+    PlacementCheck placement_check = nullptr;            // null: everything fits
+    PolicyHook* policy = nullptr;                        // null: everything is allowed
+    ReplacementForecast replacement_forecast = nullptr;  // asked in dry runs; null: nothing is said
   };
   explicit Intent(Parts parts);
 

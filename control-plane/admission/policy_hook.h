@@ -23,6 +23,9 @@ struct Opinion {
 // Whether a workload (with defaults) can be placed anywhere at all.
 using PlacementCheck = std::function<Opinion(const v1::Workload& workload)>;
 
+// What this changed Config or Secret (with its new version) would replace, a line for each workload.
+using ReplacementForecast = std::function<std::vector<std::string>(const google::protobuf::Message& after)>;
+
 class PolicyHook {
  public:
   virtual ~PolicyHook() = default;

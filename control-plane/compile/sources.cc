@@ -1,8 +1,10 @@
 #include "control-plane/compile/sources.h"
 
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "control-plane/compile/key_references.h"
 #include "shared/base/record.h"
 #include "shared/base/sha256.h"
 #include "shared/base/status.h"
@@ -67,34 +69,55 @@ absl::Status ResolveTask(const Values& values, Values& used, v1::WorkloadTask& t
                   absl::StrCat("a probe of task ", task.name()));
 }
 
-absl::StatusOr<ResolvedConfig> ResolveConfig(const v1::Config& config, const Values& values, Values& used) {
+Values Chosen(const v1::Config& config, const std::set<std::string>& keys) {
+  Values chosen;
+  for (const auto& [key, text] : config.spec().data()) {
+    if (keys.contains(key)) chosen[key] = text;
+  }
+  return chosen;
+}
+
+// What of a Config has this version: the keys referred to, or, in a revision of before keys had versions, all of it (so
+// that such an entry keeps its bytes). Nothing: the Config has another content by now.
+std::optional<Values> PartOfVersion(const std::string& version, const v1::Config& config,
+                                    const std::set<std::string>& keys) {
+  if (ConfigKeysVersion(config, keys) == version) return Chosen(config, keys);
+  if (ConfigVersion(config) == version) return Sorted(config.spec().data());
+  return std::nullopt;
+}
+
+absl::StatusOr<ResolvedConfig> ResolveConfig(const v1::ObjectMeta& config, const Values& data,
+                                             const Values& values, Values& used) {
   ResolvedConfig resolved;
-  resolved.content.set_name(config.metadata().name());
-  resolved.content.set_project(config.metadata().project());
-  for (const auto& [key, text] : Sorted(config.spec().data())) {
+  resolved.content.set_name(config.name());
+  resolved.content.set_project(config.project());
+  for (const auto& [key, text] : data) {
     PERIGEE_ASSIGN_OR_RETURN((*resolved.content.mutable_data())[key], Resolve(text, values, &used));
   }
-  std::vector<std::string> list = {"perigee-config-entry-v1", config.metadata().project(),
-                                   config.metadata().name()};
+  std::vector<std::string> list = {"perigee-config-entry-v1", config.project(), config.name()};
   Append("data", resolved.content.data(), list);
   resolved.entry_key = absl::StrCat("config/", Sha256Hex(EncodeList(list)));
   return resolved;
 }
 
 absl::Status ResolveConfigs(const ReplicaInput& input, const Values& values, ReplicaSources& sources) {
+  KeysByName referred = ReferencesOf(input.revision->spec().template_()).configs;
   for (const auto& [name, version] : Sorted(input.revision->spec().config_versions())) {
     const auto config = input.configs.find(name);
-    if (config == input.configs.end() || ConfigVersion(*config->second) != version) {
+    std::optional<Values> data;
+    if (config != input.configs.end()) data = PartOfVersion(version, *config->second, referred[name]);
+    if (!data.has_value()) {
       return absl::FailedPreconditionError(absl::StrCat("Config ", name, " has changed since revision ",
                                                         input.revision->spec().number(), " was made"));
     }
-    auto resolved = ResolveConfig(*config->second, values, sources.used);
+    auto resolved = ResolveConfig(config->second->metadata(), *data, values, sources.used);
     if (!resolved.ok()) return Annotate(resolved.status(), absl::StrCat("Config ", name));
     sources.configs[name] = *std::move(resolved);
   }
   return absl::OkStatus();
 }
 
+// A Secret has one version for all of its keys: it is sealed as one, and once per version and holder.
 absl::Status CheckSecrets(const ReplicaInput& input) {
   for (const auto& [name, version] : Sorted(input.revision->spec().secret_versions())) {
     const auto secret = input.secrets.find(name);
@@ -111,6 +134,12 @@ absl::Status CheckSecrets(const ReplicaInput& input) {
 std::string ConfigVersion(const v1::Config& config) {
   std::vector<std::string> list = {"perigee-config-v1"};
   Append("data", config.spec().data(), list);
+  return Sha256Hex(EncodeList(list));
+}
+
+std::string ConfigKeysVersion(const v1::Config& config, const std::set<std::string>& keys) {
+  std::vector<std::string> list = {"perigee-config-keys-v1"};
+  Append("data", Chosen(config, keys), list);
   return Sha256Hex(EncodeList(list));
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -27,8 +28,11 @@ struct ReplicaInput {
   SecretsByName secrets;
 };
 
-// SHA-256 of the content of a Config, hex: its version.
+// SHA-256 of the content of a Config, hex: its version. Revisions of before keys had versions were made with it.
 std::string ConfigVersion(const v1::Config& config);
+// The same of these keys alone: what a revision is made with, so that a change of any other key replaces nothing. Never
+// equal to a ConfigVersion. A key that the Config has not is not counted.
+std::string ConfigKeysVersion(const v1::Config& config, const std::set<std::string>& keys);
 
 struct ResolvedConfig {
   std::string entry_key;  // "config/<hash of project, name and resolved data>"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "control-plane/compile/key_references.h"
 #include "shared/base/limits.h"
 #include "shared/base/random.h"
 #include "shared/base/record.h"
@@ -17,29 +18,7 @@ namespace {
 constexpr size_t kNameLength = 63;  // of a DNS label
 constexpr size_t kTagLength = 5;
 
-using Keys = std::map<std::string, std::set<std::string>>;  // object name -> keys that the template refers to
-struct References {
-  Keys configs, secrets;
-};
-
-void Refer(const v1::KeyReference& reference, Keys& keys) {
-  keys[reference.name()].insert(reference.key());
-}
-
-References ReferencesOf(const v1::WorkloadTemplate& workload_template) {
-  References references;
-  const auto add = [&](const auto& user) {
-    if (user.has_from_config()) Refer(user.from_config(), references.configs);
-    if (user.has_from_secret()) Refer(user.from_secret(), references.secrets);
-  };
-  for (const auto& task : workload_template.tasks()) {
-    for (const auto& variable : task.env()) add(variable);
-    for (const auto& file : task.files()) add(file);
-  }
-  return references;
-}
-
-std::optional<MissingPart> FindConfigs(const Keys& wanted, const WorkloadSnapshot& snapshot,
+std::optional<MissingPart> FindConfigs(const KeysByName& wanted, const WorkloadSnapshot& snapshot,
                                        Versions& versions) {
   for (const auto& [name, keys] : wanted) {
     const auto config = snapshot.configs.find(name);
@@ -54,12 +33,12 @@ std::optional<MissingPart> FindConfigs(const Keys& wanted, const WorkloadSnapsho
           std::string(reason::kMissingKey),
           absl::StrCat("Config ", name, " has no key ", key, ". Add it, or refer to one that is there.")};
     }
-    versions.configs[name] = ConfigVersion(*config->second);
+    versions.configs[name] = ConfigKeysVersion(*config->second, keys);
   }
   return std::nullopt;
 }
 
-std::optional<MissingPart> FindSecrets(const Keys& wanted, const WorkloadSnapshot& snapshot,
+std::optional<MissingPart> FindSecrets(const KeysByName& wanted, const WorkloadSnapshot& snapshot,
                                        Versions& versions) {
   for (const auto& [name, keys] : wanted) {
     const auto secret = snapshot.secrets.find(name);
@@ -78,6 +57,12 @@ std::optional<MissingPart> FindSecrets(const Keys& wanted, const WorkloadSnapsho
     versions.secrets[name] = secret->second->spec().version();
   }
   return std::nullopt;
+}
+
+// As a control plane of before keys had versions asked: each Config as a whole.
+Versions WithWholeConfigs(Versions versions, const WorkloadSnapshot& snapshot) {
+  for (auto& [name, version] : versions.configs) version = ConfigVersion(*snapshot.configs.at(name));
+  return versions;
 }
 
 RevisionPtr MakeRevision(const WorkloadSnapshot& snapshot, const Versions& versions,
@@ -112,6 +97,14 @@ RevisionPtr Find(const std::vector<RevisionPtr>& revisions, const std::string& u
   return nullptr;
 }
 
+// The newest that was asked for in these words.
+RevisionPtr FindAsked(const std::vector<RevisionPtr>& revisions, const std::string& hash) {
+  for (auto it = revisions.rbegin(); it != revisions.rend(); ++it) {
+    if ((*it)->spec().asked_hash() == hash) return *it;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::string AskedHash(const v1::WorkloadSpec& asked, const Versions& versions) {
@@ -135,7 +128,7 @@ RevisionDecision DecideRevision(const WorkloadSnapshot& snapshot) {
     return {.current = pinned};
   }
   const v1::WorkloadSpec& asked = snapshot.workload->spec();
-  const References references = ReferencesOf(asked.template_());
+  const KeyReferences references = ReferencesOf(asked.template_());
   Versions versions;
   std::optional<MissingPart> missing = FindConfigs(references.configs, snapshot, versions);
   if (!missing.has_value()) missing = FindSecrets(references.secrets, snapshot, versions);
@@ -145,9 +138,10 @@ RevisionDecision DecideRevision(const WorkloadSnapshot& snapshot) {
   }
   const std::string hash = AskedHash(asked, versions);
   // Asked for again what was asked for before: that one, so that a replica which still is there stays.
-  for (auto it = snapshot.revisions.rbegin(); it != snapshot.revisions.rend(); ++it) {
-    if ((*it)->spec().asked_hash() == hash) return {.current = *it};
-  }
+  if (RevisionPtr same = FindAsked(snapshot.revisions, hash)) return {.current = std::move(same)};
+  // Nor does an upgrade replace anything: what an older control plane made of these very Configs is still right.
+  const std::string older_hash = AskedHash(asked, WithWholeConfigs(versions, snapshot));
+  if (RevisionPtr same = FindAsked(snapshot.revisions, older_hash)) return {.current = std::move(same)};
   return {.current = MakeRevision(snapshot, versions, hash), .is_new = true};
 }
 

@@ -15,7 +15,7 @@ namespace perigee::control {
 
 // The exact versions of the Configs and Secrets that a template names.
 struct Versions {
-  std::map<std::string, std::string> configs;  // name -> content hash
+  std::map<std::string, std::string> configs;  // name -> ConfigKeysVersion of the keys referred to
   std::map<std::string, std::string> secrets;  // name -> version
 };
 

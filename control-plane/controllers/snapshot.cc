@@ -90,21 +90,28 @@ absl::Status AddStored(EntryCache& entries, WorkloadSnapshot& snapshot) {
 
 }  // namespace
 
-absl::StatusOr<WorkloadSnapshot> SnapshotWorkload(const Model& model, EntryCache& entries,
-                                                  std::string_view uid) {
+WorkloadSnapshot SnapshotForRevision(const Model& model, std::string_view uid) {
   WorkloadSnapshot snapshot;
   snapshot.revision = model.revision();
   snapshot.workload = As<v1::Workload>(model.GetByUid("Workload", uid));
   if (snapshot.workload == nullptr) return snapshot;
   const std::string& project = snapshot.workload->metadata().project();
-  snapshot.project = As<v1::Project>(model.Get("Project", "", project));
   snapshot.revisions = RevisionsOf(model, *snapshot.workload);
   snapshot.assignments = AllAs<v1::Assignment>(model.AssignmentsOfWorkload(uid));
+  snapshot.configs = ByName<v1::Config>(model.List("Config", project));
+  snapshot.secrets = ByName<v1::Secret>(model.List("Secret", project));
+  return snapshot;
+}
+
+absl::StatusOr<WorkloadSnapshot> SnapshotWorkload(const Model& model, EntryCache& entries,
+                                                  std::string_view uid) {
+  WorkloadSnapshot snapshot = SnapshotForRevision(model, uid);
+  if (snapshot.workload == nullptr) return snapshot;
+  const std::string& project = snapshot.workload->metadata().project();
+  snapshot.project = As<v1::Project>(model.Get("Project", "", project));
   for (auto& site : AllAs<v1::Site>(model.List("Site")))
     snapshot.sites[site->metadata().uid()] = std::move(site);
   AddHosts(model, snapshot);
-  snapshot.configs = ByName<v1::Config>(model.List("Config", project));
-  snapshot.secrets = ByName<v1::Secret>(model.List("Secret", project));
   PERIGEE_RETURN_IF_ERROR(AddStored(entries, snapshot));
   return snapshot;
 }

@@ -60,6 +60,8 @@ class EntryCache;
 // Null workload: it is gone. Loads what is stored of the satellites concerned.
 absl::StatusOr<WorkloadSnapshot> SnapshotWorkload(const Model& model, EntryCache& entries,
                                                   std::string_view uid);
+// Only what DecideRevision looks at, and the replicas.
+WorkloadSnapshot SnapshotForRevision(const Model& model, std::string_view uid);
 SatelliteSnapshot SnapshotSatellite(const Model& model, std::string_view uid);
 
 }  // namespace perigee::control

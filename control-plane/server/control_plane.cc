@@ -11,6 +11,7 @@
 #include "control-plane/api/api.h"
 #include "control-plane/controllers/controllers.h"
 #include "control-plane/controllers/placement_check.h"
+#include "control-plane/controllers/replacement_forecast.h"
 #include "control-plane/controllers/vault_sealer.h"
 #include "control-plane/grpc/grpc_server.h"
 #include "control-plane/http/https_front.h"
@@ -117,7 +118,8 @@ absl::Status ControlPlane::Impl::OpenData() {
                                                    .vault = *vault_,
                                                    .clock = clock_,
                                                    .random = random_,
-                                                   .placement_check = CheckAgainst(*model_)});
+                                                   .placement_check = CheckAgainst(*model_),
+                                                   .replacement_forecast = ForecastFrom(*model_)});
   return absl::OkStatus();
 }
 

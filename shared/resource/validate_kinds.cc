@@ -6,6 +6,7 @@
 #include "shared/base/limits.h"
 #include "shared/resource/field_path.h"
 #include "shared/resource/kind_rules.h"
+#include "shared/resource/placeholders.h"
 #include "shared/resource/quantity.h"
 #include "shared/resource/validate.h"
 
@@ -126,6 +127,10 @@ void CheckProject(const v1::ProjectSpec& spec, Findings& findings) {
 void CheckConfig(const v1::ConfigSpec& spec, Findings& findings) {
   CheckKeys(spec.data(), "spec.data", findings);
   CheckTotal(spec.data(), limits::kConfigBytes, "spec.data", findings);
+  for (const auto& [key, text] : spec.data()) {
+    if (auto unknown = FindMistypedPlaceholder(text))
+      findings.Add(KeyPath("spec.data", key), std::move(unknown->message), std::move(unknown->suggestion));
+  }
 }
 
 void CheckSecret(const v1::SecretSpec& spec, Findings& findings) {

@@ -9,6 +9,7 @@
 #include "shared/resource/field_path.h"
 #include "shared/resource/kind_rules.h"
 #include "shared/resource/message_reader.h"
+#include "shared/resource/placeholders.h"
 #include "shared/resource/quantity.h"
 
 namespace perigee {
@@ -21,6 +22,11 @@ constexpr absl::Duration kLongestPeriod = absl::Hours(1);
 
 std::string At(const std::string& path, const char* list, int index) {
   return ElementPath(FieldPath(path, list), static_cast<size_t>(index));
+}
+
+void CheckPlaceholders(std::string_view text, const std::string& path, Findings& findings) {
+  if (auto unknown = FindUnknownPlaceholder(text))
+    findings.Add(path, std::move(unknown->message), std::move(unknown->suggestion));
 }
 
 void CheckCommand(const google::protobuf::RepeatedPtrField<std::string>& command, const std::string& path,
@@ -37,6 +43,8 @@ void CheckCommand(const google::protobuf::RepeatedPtrField<std::string>& command
   }
   if (command.size() > kMostArguments)
     findings.Add(path, absl::StrCat("more than ", kMostArguments, " arguments"));
+  for (int i = 0; i < command.size(); ++i)
+    CheckPlaceholders(command[i], ElementPath(path, static_cast<size_t>(i)), findings);
 }
 
 void CheckKeyReference(const v1::KeyReference& reference, const std::string& path, Findings& findings) {
@@ -54,6 +62,7 @@ void CheckEnv(const v1::WorkloadTask& task, const std::string& path, Findings& f
     if (!env.name().empty() && !names.insert(env.name()).second) {
       findings.Add(FieldPath(at, "name"), absl::StrCat("there is another variable ", env.name()));
     }
+    CheckPlaceholders(env.value(), FieldPath(at, "value"), findings);
     CheckKeyReference(env.from_config(), FieldPath(at, "fromConfig"), findings);
     CheckKeyReference(env.from_secret(), FieldPath(at, "fromSecret"), findings);
   }
@@ -163,6 +172,7 @@ void CheckProbe(const v1::Probe& probe, const v1::WorkloadTask& task, const std:
     if (!target.empty() && (target[0] != '/' || !clean)) {
       findings.Add(path + ".http.path", "must begin with \"/\" and have no spaces");
     }
+    CheckPlaceholders(target, path + ".http.path", findings);
   }
   if (probe.has_tcp() && probe.tcp().has_port()) {
     CheckPortReference(probe.tcp().port(), task, path + ".tcp.port", findings);

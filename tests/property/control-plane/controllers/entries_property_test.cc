@@ -1,5 +1,6 @@
 // A satellite's entries through random histories of workloads, configs, secrets, permits and values of its site. Each
-// decision is checked against what was stored before it, then stored.
+// decision is checked against what was stored before it, then stored. Revisions are of keys of Configs; in every other
+// history some are of whole Configs, as older control planes made them.
 #include "control-plane/controllers/decide_entries.h"
 
 #include <gtest/gtest.h>
@@ -48,7 +49,7 @@ std::string TextOf(const EntriesPlan& plan) {
 
 class World {
  public:
-  explicit World(uint32_t seed) : random_(seed) {
+  explicit World(uint32_t seed) : random_(seed), keys_only_(seed % 2 == 0) {
     site_.mutable_metadata()->set_name("berlin");
     satellite_.mutable_metadata()->set_name("berlin-1");
     satellite_.mutable_status()->mutable_facts()->set_address("10.0.0.1");
@@ -105,6 +106,19 @@ class World {
     sequence_ = plan.head.sequence();
   }
 
+  // Whether no revision is of a Config as a whole.
+  bool keys_only() const { return keys_only_; }
+  // The same world, had the keys that nobody refers to other content.
+  World WithOtherUnusedKeys() const {
+    World other = *this;
+    for (auto& [name, config] : other.configs_) {
+      auto& data = *config.mutable_spec()->mutable_data();
+      data["unused"] = absl::StrCat(data["unused"], " changed ${site.values.nowhere}");
+      data["new"] = "";
+    }
+    return other;
+  }
+
   const Entries& entries() const { return entries_; }
   const v1::Assignment* Find(const std::string& uid) const {
     const auto found = assignments_.find(uid);
@@ -125,8 +139,11 @@ class World {
     v1::Config& config = configs_[name];
     config.mutable_metadata()->set_name(name);
     config.mutable_metadata()->set_project("shop");
-    (*config.mutable_spec()->mutable_data())["file"] =
-        absl::StrCat("content ", Below(3), Chance() ? " in ${site.values.city}" : "");
+    for (const char* key : {"file", "other", "unused"}) {
+      if (Chance()) continue;
+      (*config.mutable_spec()->mutable_data())[key] =
+          absl::StrCat("content ", Below(3), Chance() ? " in ${site.values.city}" : "");
+    }
   }
   void ChangeSecret(const std::string& name) {
     v1::Secret& secret = secrets_[name];
@@ -147,12 +164,28 @@ class World {
     if (Chance()) task.add_command("--listen=${satellite.address}");
     if (Chance()) task.add_command("--city=${site.values.city}");
     for (const auto& [name, config] : configs_) {
-      if (Chance()) (*revision.mutable_spec()->mutable_config_versions())[name] = ConfigVersion(config);
+      if (Chance()) ReferTo(config, task, revision);
     }
     for (const auto& [name, secret] : secrets_) {
       if (Chance()) (*revision.mutable_spec()->mutable_secret_versions())[name] = secret.spec().version();
     }
     return uid;
+  }
+
+  void ReferTo(const v1::Config& config, v1::WorkloadTask& task, v1::WorkloadRevision& revision) {
+    const std::string& name = config.metadata().name();
+    std::set<std::string> keys;
+    for (const char* key : {"file", "other"}) {
+      if (!config.spec().data().contains(key) || Chance()) continue;
+      keys.insert(key);
+      v1::FileMount& file = *task.add_files();
+      file.set_path(absl::StrCat("/srv/", name, "/", key));
+      file.mutable_from_config()->set_name(name);
+      file.mutable_from_config()->set_key(key);
+    }
+    if (keys.empty()) return;
+    (*revision.mutable_spec()->mutable_config_versions())[name] =
+        keys_only_ || Chance() ? ConfigKeysVersion(config, keys) : ConfigVersion(config);
   }
 
   void AddWorkload() {
@@ -202,6 +235,7 @@ class World {
   }
 
   std::mt19937 random_;
+  bool keys_only_;
   int names_ = 0;
   v1::Site site_;
   v1::Satellite satellite_;
@@ -297,6 +331,8 @@ TEST(EntriesProperty, WhatIsStoredAndStillRightStaysByteForByte) {
       SCOPED_TRACE(step);
       const EntriesPlan plan = world.Decide();
       EXPECT_TRUE(TextOf(world.Decide()) == TextOf(plan)) << "the same world was decided in two ways";
+      EXPECT_TRUE(!world.keys_only() || TextOf(world.WithOtherUnusedKeys().Decide()) == TextOf(plan))
+          << "a key that nobody refers to has a say";
       made.Check(plan, world.entries());
       CheckPermits(world, plan);
       CheckWhole(world.After(plan), plan.head);

@@ -203,6 +203,79 @@ TEST_F(Compile, APermitAllowsExactlyOneEntry) {
   EXPECT_EQ(payload.permit().to_sha256(), "");
 }
 
+// As the controllers make revisions now: the keys that the template refers to have a version of their own.
+class CompileOfKeys : public Compile {
+ protected:
+  CompileOfKeys() {
+    v1::FileMount& file = *revision_.mutable_spec()->mutable_template_()->mutable_tasks(0)->add_files();
+    file.set_path("/srv/index.html");
+    file.mutable_from_config()->set_name("pages");
+    file.mutable_from_config()->set_key("index.html");
+    (*config_.mutable_spec()->mutable_data())["other"] = "not referred to";
+    (*revision_.mutable_spec()->mutable_config_versions())["pages"] =
+        ConfigKeysVersion(config_, {"index.html"});
+  }
+  void SetKey(const std::string& key, const std::string& text) {
+    (*config_.mutable_spec()->mutable_data())[key] = text;
+  }
+};
+
+TEST_F(CompileOfKeys, OnlyWhatIsReferredToTravels) {
+  const v1::ConfigEntry config = PayloadOf(MustCompile(), "config/").config();
+  ASSERT_EQ(config.data_size(), 1);
+  EXPECT_EQ(config.data().at("index.html"), "Hello Berlin, $host");
+}
+
+TEST_F(CompileOfKeys, AKeyThatIsNotReferredToChangesNothing) {
+  const std::string before = ResolveSources(Input())->source;
+  Store(MustCompile());
+  SetKey("other", "changed");
+  EXPECT_EQ(ResolveSources(Input())->source, before);
+  SetKey("other", "${site.values.absent}");
+  EXPECT_THAT(MustCompile().puts, IsEmpty()) << "nor is a value missing that only it asks for";
+  SetKey("new", "");
+  EXPECT_EQ(ResolveSources(Input())->source, before);
+  stored_.clear();
+  EXPECT_THAT(MustCompile().puts, SizeIs(3)) << "what is sent for the first time is made just so";
+}
+
+TEST_F(CompileOfKeys, AKeyThatIsReferredToNeedsANewRevision) {
+  SetKey("index.html", "changed");
+  EXPECT_EQ(ResolveSources(Input()).status().code(), absl::StatusCode::kFailedPrecondition);
+  config_.mutable_spec()->mutable_data()->erase("index.html");
+  EXPECT_EQ(ResolveSources(Input()).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(CompileOfKeys, ARevisionOfAWholeConfigIsServedAsItWas) {
+  (*revision_.mutable_spec()->mutable_config_versions())["pages"] = ConfigVersion(config_);
+  EXPECT_EQ(PayloadOf(MustCompile(), "config/").config().data_size(), 2);
+  SetKey("other", "changed");
+  EXPECT_EQ(ResolveSources(Input()).status().code(), absl::StatusCode::kFailedPrecondition);
+  SetKey("other", "${site.values.absent}");
+  (*revision_.mutable_spec()->mutable_config_versions())["pages"] = ConfigVersion(config_);
+  EXPECT_EQ(ResolveSources(Input()).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(ConfigKeysVersion, IsOfTheseKeysAndNeverThatOfAWhole) {
+  v1::Config config;
+  auto& data = *config.mutable_spec()->mutable_data();
+  data["a"] = "1";
+  data["b"] = "2";
+  const std::string of_a = ConfigKeysVersion(config, {"a"});
+  EXPECT_NE(ConfigKeysVersion(config, {"a", "b"}), of_a);
+  EXPECT_NE(ConfigKeysVersion(config, {"b"}), of_a);
+  EXPECT_NE(ConfigKeysVersion(config, {"a", "b"}), ConfigVersion(config));
+  data["b"] = "3";
+  EXPECT_EQ(ConfigKeysVersion(config, {"a"}), of_a);
+  data.erase("b");
+  EXPECT_EQ(ConfigKeysVersion(config, {"a"}), of_a);
+  EXPECT_NE(ConfigVersion(config), of_a);
+  data["a"] = "2";
+  EXPECT_NE(ConfigKeysVersion(config, {"a"}), of_a);
+  data.clear();
+  EXPECT_NE(ConfigKeysVersion(config, {}), ConfigVersion(config));
+}
+
 TEST(ConfigVersion, IsOfTheContentOnly) {
   v1::Config a, b;
   (*a.mutable_spec()->mutable_data())["x"] = "1";

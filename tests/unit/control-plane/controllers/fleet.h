@@ -16,6 +16,7 @@
 #include "control-plane/admission/observation.h"
 #include "control-plane/controllers/controllers.h"
 #include "control-plane/controllers/placement_check.h"
+#include "control-plane/controllers/replacement_forecast.h"
 #include "control-plane/controllers/snapshot.h"
 #include "control-plane/secrets/vault.h"
 #include "control-plane/store/keys.h"
@@ -248,7 +249,8 @@ class Fleet : public testing::Test {
                   .vault = *vault_,
                   .clock = clock_,
                   .random = SystemRandom(),
-                  .placement_check = CheckAgainst(*model_)}};
+                  .placement_check = CheckAgainst(*model_),
+                  .replacement_forecast = ForecastFrom(*model_)}};
   std::unique_ptr<Observation> observation_ = *Observation::Open(*store_, *model_, clock_, SystemRandom());
   FakeSealer sealer_;
 };

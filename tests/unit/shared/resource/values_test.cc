@@ -16,6 +16,7 @@ namespace perigee {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TEST(QuantityTest, ReadsThousandths) {
   const std::map<std::string, int64_t> cases = {
@@ -145,6 +146,79 @@ TEST(PlaceholdersTest, NamesTheMissingValueAndCollectsTheUsed) {
   const auto missing = Resolve("x ${site.values.store}", {}, &used);
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(missing.status().message()), HasSubstr("${site.values.store}"));
+}
+
+TEST(PlaceholdersTest, WhatIsMeantIsToldOfAWorkload) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"${site.nmae}", "${site.name}"},
+      {"a ${site.name} b ${satelite.name}", "${satellite.name}"},
+      {"${Site.name}", "${site.name}"},
+      {"${ site.name }", "${site.name}"},
+      {"${site.name", "${site.name}"},
+      {"${site}", "${site.name}"},
+      {"${satellite}", "${satellite.name}"},
+      {"${site.address}", "${satellite.address}"},
+      {"${satellite.adress}", "${satellite.address}"},
+      {"${site.values}", "${site.values.KEY}"},
+      {"${site.values.}", "${site.values.KEY}"},
+      {"${site.values.a b}", "${site.values.KEY}"},
+      {"${site.values.${x}}", "${site.values.KEY}"},
+      {"${site.vlaues.city}", "${site.values.city}"},
+      {"${site.city}", "${site.values.city}"},
+      {"${satellite.values.city}", "${site.values.city}"},
+      {"${satellite.id}", ""},
+      {"${X:-${site.nmae}}", "${site.name}"},
+      {"${site.name.x}", "${site.name}"},
+  };
+  for (const auto& [text, suggestion] : cases) {
+    const auto unknown = FindUnknownPlaceholder(text);
+    ASSERT_TRUE(unknown.has_value()) << text;
+    EXPECT_EQ(unknown->suggestion, suggestion) << text;
+    EXPECT_THAT(unknown->message, HasSubstr("${satellite.address}")) << text;
+  }
+}
+
+TEST(PlaceholdersTest, OursAndThoseOfProgramsAreFineInAWorkload) {
+  for (const char* text :
+       {"", "site.nmae", "${site.name}${site.values.a-b.c_D}${satellite.name}${satellite.address}", "${HOME}",
+        "${SITE}", "${SIZE}", "${site:-x}", "${site%%.*}", "${site-a.b}", "${site_name}", "${server.port}",
+        "${X:-${site.name}}", "$${site.nmae}", "$site", "${", "${}", "${.name}", "{{site.nmae}}",
+        "$(site.nmae)"}) {
+    EXPECT_FALSE(FindUnknownPlaceholder(text).has_value()) << text;
+  }
+}
+
+TEST(PlaceholdersTest, OnlyObviousMistakesAreToldOfAConfig) {
+  for (const char* text : {"x ${site.nmae}", "${satellite.adress}", "${site.values}", "${site.value.city}",
+                           "${site.address}", "${site.values.a b}"}) {
+    EXPECT_TRUE(FindMistypedPlaceholder(text).has_value()) << text;
+  }
+  for (const char* text :
+       {"${site.name} $host ${host}", "${site}", "${site.title}", "${sites.name}", "${Site.name}",
+        "${ site.name }", "${site.name.length}", "${site.name || 1}", "${satelite.name}", "$${site.nmae}"}) {
+    EXPECT_FALSE(FindMistypedPlaceholder(text).has_value()) << text;
+  }
+}
+
+TEST(PlaceholdersTest, AMessageShowsALineOfIt) {
+  EXPECT_THAT(FindUnknownPlaceholder("${site.a\nb}")->message, StartsWith("\"${site.a...\" is no"));
+  EXPECT_THAT(FindUnknownPlaceholder("${site.\xC3\xA9}")->message, StartsWith("\"${site....\" is no"));
+  const std::string many(1'000, 'x');
+  EXPECT_LT(FindUnknownPlaceholder("${site." + many + "}")->message.size(), 300u);
+}
+
+// Each of these would take minutes if every "${" looked for its "}" anew.
+TEST(PlaceholdersTest, TakeATimeThatGrowsWithTheText) {
+  constexpr int kTimes = 250'000;
+  for (const std::string& part : {std::string("${"), std::string("${x."), std::string("${site-")}) {
+    std::string text;
+    for (int i = 0; i < kTimes; ++i) text += part;
+    for (const char* end : {"", "}", "          }"}) {
+      EXPECT_EQ(*Resolve(text + end, {}, nullptr), text + end);
+      EXPECT_FALSE(FindMistypedPlaceholder(text + end).has_value());
+      EXPECT_FALSE(FindUnknownPlaceholder(text + end).has_value());
+    }
+  }
 }
 
 TEST(ReplicaStateTest, NamesAreUniqueAndReadBack) {
