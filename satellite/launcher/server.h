@@ -1,12 +1,13 @@
 // The launcher's socket: R/launcher.sock, SOCK_SEQPACKET, Records (protocol.h).
-// One thread, one loop, which waits for no command that runs in a replica; a peer that does not read what it asked
-// for is cut off.
+// One thread, one loop, which waits for no command that runs in a replica and for no process's end: neighbours have
+// leases to be extended. A peer that does not read what it asked for is cut off.
 #pragma once
 
 #include <poll.h>
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,13 +41,22 @@ class LauncherServer {
     std::chrono::steady_clock::time_point deadline;
   };
 
+  // A removal that waits for processes to end.
+  struct Removal {
+    Record request;
+    std::weak_ptr<const Fd> asker;
+    std::chrono::steady_clock::time_point deadline;
+  };
+
   void Accept();
   bool Handle(const Connection& connection);  // false: close it
-  Record Answer(const Record& request);
+  std::optional<Record> Answer(const Record& request, const Connection& asker);
   absl::Status Carry(const Record& request, Record& answer);
   absl::Status BeginExec(const Record& request, const Connection& asker);
   // `waits`: as polled, one of each execution.
   void EndExecs(const pollfd* waits);
+  absl::Status Remove(const Record& request);
+  void GoOnRemoving();
   absl::Duration UntilFirstDeadline() const;
   void TellChanges();
 
@@ -55,6 +65,7 @@ class LauncherServer {
   Fd listener_;
   std::vector<Connection> connections_;
   std::vector<Execution> executions_;
+  std::vector<Removal> removals_;
 };
 
 }  // namespace perigee::satellite
