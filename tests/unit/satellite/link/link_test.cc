@@ -297,6 +297,10 @@ class LinkTest : public ::testing::Test {
       return wanted();
     });
   }
+  std::string SerialInUse() {
+    const auto identity = LoadIdentity(IdentityStore(path_).PemPath());
+    return identity.ok() ? identity->chain.front().Serial() : "";
+  }
   v1::Delta Signed(uint64_t sequence, const std::string& payload, const Signer& signer) {
     DesiredEntries desired{.sequence = sequence};
     desired.entries["config/a"] = MakeEntry("config/a", payload);
@@ -421,12 +425,46 @@ TEST_F(LinkTest, RenewsAfterAThirdOfTheLifeAndHandsOver) {
   StartLink();
   ASSERT_TRUE(centre_.Await([&] { return centre_.sessions == 2 && centre_.heartbeats > 0; }));
   EXPECT_EQ(owner_.renewed, reason::kCertificateRenewed);
+  EXPECT_TRUE(centre_.Await([&] { return centre_.serial == SerialInUse(); }))
+      << "the second session shows the new certificate, which is then the one in use";
+  EXPECT_EQ(centre_.renewals, 1);
   auto identity = LoadIdentity(IdentityStore(path_).PemPath());
   ASSERT_TRUE(identity.ok());
-  EXPECT_TRUE(centre_.Await([&] { return centre_.serial == identity->chain.front().Serial(); }))
-      << "the second session shows the new certificate";
-  EXPECT_EQ(centre_.renewals, 1);
   EXPECT_TRUE(identity->key.Public() == client_key_.Public());
+  EXPECT_NE(IdentityToPem(*identity), before);
+}
+
+// What the centre issued is no good: not valid yet by its own clock, or of another CA.
+TEST_F(LinkTest, ARenewedCertificateThatIsRefusedGivesWayToTheOldOne) {
+  SetLife({absl::Now() - absl::Minutes(1), absl::Now() + absl::Hours(9)});
+  const IdentityStore store(path_);
+  ASSERT_TRUE(store.ProposePem(Authority().ClientPem(client_key_, Authority::Life(absl::Hours(9)))).ok());
+  StartLink();
+  ASSERT_TRUE(AwaitOwner([&] { return owner_.up; }));
+  EXPECT_TRUE(centre_.Await([&] { return store.Read()->next_pem.empty(); }));
+  EXPECT_EQ(store.Read()->pem, identity_.pem);
+  EXPECT_GE(owner_.downs, 1);
+}
+
+// The agent died after the renewal was stored and before it had connected.
+TEST_F(LinkTest, ARenewedCertificateIsTakenUpAfterARestart) {
+  SetLife({absl::Now() - absl::Minutes(1), absl::Now() + absl::Hours(9)});
+  const IdentityStore store(path_);
+  const std::string next = authority_.ClientPem(client_key_, Authority::Life(absl::Hours(9)));
+  ASSERT_TRUE(store.ProposePem(next).ok());
+  StartLink();
+  EXPECT_TRUE(centre_.Await([&] { return store.Read()->pem == next && store.Read()->next_pem.empty(); }));
+  EXPECT_EQ(centre_.renewals, 0);
+}
+
+TEST_F(LinkTest, AProposedCertificateOfAnotherKeyIsLeftAlone) {
+  const IdentityStore store(path_);
+  const PrivateKey other = *PrivateKey::GenerateEcP256();
+  ASSERT_TRUE(store.ProposePem(authority_.ClientPem(other, Authority::Life(absl::Hours(9)))).ok());
+  StartLink();
+  ASSERT_TRUE(AwaitOwner([&] { return owner_.up; }));
+  EXPECT_EQ(store.Read()->pem, identity_.pem);
+  EXPECT_EQ(store.Read()->next_pem, "");
 }
 
 // Not yet valid by the server's clock, as after a control plane's clock ran ahead and was set right.
