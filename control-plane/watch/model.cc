@@ -154,7 +154,11 @@ void Model::Follow() {
       Reload();
     } else {
       absl::MutexLock lock(&mutex_);
+      broken_ = absl::UnavailableError(
+          absl::StrCat("the changes of the store are no longer followed (", changes.status().message(),
+                       "), so nothing new is decided or sent: restart the control plane"));
       EndSubscriptions(changes.status());
+      changed_.SignalAll();
       return;
     }
   }
@@ -215,12 +219,18 @@ absl::Status Model::WaitFor(int64_t revision, absl::Duration timeout) const {
   absl::MutexLock lock(&mutex_);
   while (revision_ < revision) {
     if (stopping_) return absl::CancelledError("the model has stopped");
+    if (!broken_.ok()) return broken_;
     if (changed_.WaitWithDeadline(&mutex_, deadline) && revision_ < revision) {
       return absl::DeadlineExceededError(
           absl::StrCat("the model is at revision ", revision_, ", waited for ", revision));
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status Model::Following() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return broken_;
 }
 
 int64_t Model::revision() const {
