@@ -110,7 +110,7 @@ absl::Status LauncherServer::Serve() {
 }
 
 void LauncherServer::Accept() {
-  auto connection = AcceptUnix(listener_.get());
+  auto connection = AcceptUnix(listener_.get(), spare_);
   if (!connection.ok()) return;
   const auto peer = PeerOf(connection->get());
   if (!peer.ok()) return;

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "satellite/launcher/launcher.h"
 #include "shared/base/files.h"
+#include "shared/base/spare_descriptor.h"
 
 namespace perigee::satellite {
 
@@ -63,6 +64,7 @@ class LauncherServer {
   const Config config_;
   Launcher& launcher_;
   Fd listener_;
+  SpareDescriptor spare_;
   std::vector<Connection> connections_;
   std::vector<Execution> executions_;
   std::vector<Removal> removals_;

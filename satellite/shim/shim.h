@@ -79,6 +79,7 @@ class Shim {
   State state_;
   Child child_;
   Fd signals_, timer_, listener_;
+  SpareDescriptor spare_;
   std::vector<Fd> connections_;
   std::vector<Execution> executions_;
   int64_t oom_kills_before_ = 0;

@@ -53,8 +53,9 @@ const sockaddr* Generic(const Address& address) {
   return reinterpret_cast<const sockaddr*>(&address.name);
 }
 
+// Never blocks: not in a connect either, to one that hangs and whose backlog is full.
 absl::StatusOr<Fd> NewSocket() {
-  Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return ErrnoStatus(errno, "making a local socket");
   return fd;
 }
@@ -192,11 +193,14 @@ absl::StatusOr<Fd> ConnectUnix(const std::string& path) {
   return fd;
 }
 
-absl::StatusOr<Fd> AcceptUnix(int listener) {
+absl::StatusOr<Fd> AcceptUnix(int listener, SpareDescriptor& spare) {
   while (true) {
     Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
     if (fd.valid()) return fd;
-    if (errno != EINTR && errno != ECONNABORTED) return ErrnoStatus(errno, "accepting on a local socket");
+    const int error = errno;
+    if (error == EINTR || error == ECONNABORTED) continue;
+    if (SpareDescriptor::Helps(error)) spare.RefuseOne(listener);
+    return ErrnoStatus(error, "accepting on a local socket");
   }
 }
 

@@ -112,6 +112,9 @@ TEST_F(AdoptionTest, ALauncherOutOfDescriptorsEndsNobody) {
     ASSERT_EQ(all.size(), 1u);
     EXPECT_EQ(all[0].phase, Phase::kRunning);
     EXPECT_FALSE(runtime_->Remove("a").ok());
+    const auto further = ConnectUnix(launcher_.runtime_dir() + "/" + kLauncherSocket);
+    ASSERT_TRUE(further.ok());
+    EXPECT_TRUE(absl::IsUnavailable(ReceivePacket(further->get(), kPatience).status())) << "refused at once";
   }
   LimitDescriptors(launcher_.pid(), before.rlim_cur);
   EXPECT_EQ(All()[0].phase, Phase::kRunning);
