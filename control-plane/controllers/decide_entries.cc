@@ -135,9 +135,9 @@ class Decision {
     }
     const uint64_t added = SizeOf(compiled);
     if (added > limits::kSequenceBytes) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "the replica with its Configs and Secrets has ", added, " bytes, at most ", limits::kSequenceBytes,
-          " are taken: make them smaller, or split the workload"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the replica with its Configs and Secrets has ", added, " bytes, at most ",
+                       limits::kSequenceBytes, " are taken: make them smaller, or split the workload"));
     }
     if (bytes_ - replaced + added <= limits::kSatelliteEntriesBytes) return absl::OkStatus();
     return absl::ResourceExhaustedError(absl::StrCat(
@@ -147,8 +147,9 @@ class Decision {
   }
 
   bool MustWait(const Compiled& compiled) const {
-    return !plan_.puts.empty() && (put_bytes_ + SizeOf(compiled) > limits::kSequenceBytes ||
-                                   plan_.puts.size() + compiled.puts.size() > size_t{limits::kTransactionKeys});
+    return !plan_.puts.empty() &&
+           (put_bytes_ + SizeOf(compiled) > limits::kSequenceBytes ||
+            plan_.puts.size() + compiled.puts.size() > size_t{limits::kTransactionKeys});
   }
 
   static uint64_t SizeOf(const Compiled& compiled) {

@@ -175,11 +175,10 @@ bool SessionHub::Impl::FollowAgain() {
     absl::StatusOr<std::unique_ptr<Feed>> again = parts_.store.Watch(kEntriesPrefix, parts_.store.Revision());
     {
       absl::MutexLock lock(&feed_mutex_);
-      not_followed_ =
-          again.ok() ? absl::OkStatus()
-                     : absl::UnavailableError(absl::StrCat(
-                           "stored entries are not followed (", again.status().message(),
-                           "), so satellites are sent nothing new; it is tried again by itself"));
+      not_followed_ = again.ok() ? absl::OkStatus()
+                                 : absl::UnavailableError(absl::StrCat(
+                                       "stored entries are not followed (", again.status().message(),
+                                       "), so satellites are sent nothing new; it is tried again by itself"));
     }
     if (again.ok()) {
       absl::MutexLock lock(&feed_mutex_);

@@ -152,7 +152,8 @@ absl::StatusOr<Observed> Launcher::Start(const Run& run) {
       return ObservedOf(replica);
     }
     // One that lives on keeps what it has, and is found as any other.
-    if (const absl::Status ended = EndShim(replica, kEndPatience); !ended.ok()) return Annotate(status, ended.ToString());
+    if (const absl::Status ended = EndShim(replica, kEndPatience); !ended.ok())
+      return Annotate(status, ended.ToString());
     replicas_.erase(run.id);
   }
   // Nothing is kept of a start that failed on the way to a shim.

@@ -13,9 +13,9 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <map>
 #include <memory>
-#include <chrono>
 #include <optional>
 #include <set>
 #include <string>
@@ -73,7 +73,7 @@ class Launcher {
     Fd shim;         // pidfd; invalid while it is not known or dead
     int watch = -1;  // of inotify
     bool told = true;
-    Fd unanswered;  // what its shim was asked last, while it owes the answer
+    Fd unanswered;    // what its shim was asked last, while it owes the answer
     Fd asked_to_end;  // held while its shim may not have read that
     std::optional<std::chrono::steady_clock::time_point> kill_at;  // of its shim, which was asked to end
     std::vector<Fd> ending;  // pidfds of what was killed and has not ended

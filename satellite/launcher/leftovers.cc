@@ -80,8 +80,8 @@ absl::Status EndLeftovers(const CgroupPlan& cgroups, const ProcessIdentity& chil
     if (ending.empty() && LeftOf(cgroups, child).empty()) return absl::OkStatus();
     const absl::Duration rest = timeout - absl::FromChrono(std::chrono::steady_clock::now() - begin);
     if (rest <= absl::ZeroDuration() || !AwaitEnds(ending, rest)) {
-      return absl::DeadlineExceededError(absl::StrCat(
-          ending.size(), " processes do not end although killed: is a disk or a mount stuck?"));
+      return absl::DeadlineExceededError(
+          absl::StrCat(ending.size(), " processes do not end although killed: is a disk or a mount stuck?"));
     }
   }
 }

@@ -91,15 +91,8 @@ absl::Status PeerGone() {
 absl::StatusOr<Fd> ToMemoryFile(std::string_view packet) {
   Fd file(memfd_create("packet", MFD_CLOEXEC));
   if (!file.valid()) return ErrnoStatus(errno, "making a memory file for a packet");
-  size_t done = 0;
-  while (done < packet.size()) {
-    const ssize_t written =
-        pwrite(file.get(), packet.data() + done, packet.size() - done, static_cast<off_t>(done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrnoStatus(errno, "filling a memory file for a packet");
-    done += static_cast<size_t>(written);
-  }
-  return file;
+  PERIGEE_RETURN_IF_ERROR(WriteAll(file.get(), packet, "a memory file for a packet"));
+  return file;  // the receiver reads from its beginning, wherever it stands
 }
 
 absl::StatusOr<std::string> FromMemoryFile(int file) {

@@ -102,7 +102,8 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {reason::kMissingKey, kProblem, "A task refers to a key that its Config or Secret does not have.",
      "Add the key, or correct it in the task's files or env"},
     {reason::kTooLarge, kProblem, "What the replica needs is larger than can be delivered to its satellite.",
-     "Make its Config or Secret smaller, or use fewer of them on one satellite; large files belong on the host"},
+     "Make its Config or Secret smaller, or use fewer of them on one satellite; large files belong on the "
+     "host"},
     {reason::kHeld, kWaiting, "An operator holds changes here; what runs keeps running.",
      "See by whom and why: cloudctl describe"},
     {reason::kPaused, kWaiting, "An operator has paused the workload; what runs keeps running.",

@@ -74,10 +74,10 @@ TEST_F(IdentityTest, ARenewedCertificateTakesThePlaceOfTheOldOnlyWhenItIsProven)
 // way can be gone again.
 TEST_F(IdentityTest, ARenewalIsCutOffAnywhere) {
   IdentityStore store(path_);
-  for (const char* failpoint : {"state.identity.next=crash", "state.identity.adopt=crash",
-                                "state.identity.drop=crash", "files.write.before_rename=crash",
-                                "files.write.before_rename=crash@2", "files.write.after_rename=crash",
-                                "files.write.after_rename=crash@2"}) {
+  for (const char* failpoint :
+       {"state.identity.next=crash", "state.identity.adopt=crash", "state.identity.drop=crash",
+        "files.write.before_rename=crash", "files.write.before_rename=crash@2",
+        "files.write.after_rename=crash", "files.write.after_rename=crash@2"}) {
     SCOPED_TRACE(failpoint);
     ASSERT_TRUE(store.Write(Sample()).ok());
     const pid_t child = fork();
