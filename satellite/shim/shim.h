@@ -16,6 +16,7 @@
 #include "satellite/shim/log_writer.h"
 #include "satellite/shim/protocol.h"
 #include "shared/base/files.h"
+#include "shared/base/spare_descriptor.h"
 
 namespace perigee::satellite {
 
