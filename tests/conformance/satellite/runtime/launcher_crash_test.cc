@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "absl/strings/str_cat.h"
+#include "satellite/shim/descendants.h"
 #include "tests/conformance/satellite/runtime/adoption_fixture.h"
 
 namespace perigee::satellite {
