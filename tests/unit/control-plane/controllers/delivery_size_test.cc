@@ -2,6 +2,7 @@
 #include "control-plane/controllers/decide_entries.h"
 #include "shared/base/limits.h"
 #include "shared/resource/reasons.h"
+#include "shared/session/delta.h"
 #include "tests/unit/control-plane/controllers/fleet.h"
 
 namespace perigee::control {
