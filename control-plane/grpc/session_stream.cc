@@ -7,6 +7,9 @@
 namespace perigee::control {
 namespace {
 
+// One delta is in flight at a time, so more than these waiting means a peer that does not read.
+constexpr size_t kQueuedMessages = 1024;
+constexpr size_t kQueuedBytes = 64 << 20;
 constexpr absl::Duration kGoodbyeWithin = absl::Seconds(2);
 
 }  // namespace
@@ -30,7 +33,9 @@ void SessionStream::Send(v1::FromControlPlane message) {
   {
     absl::MutexLock lock(&mutex_);
     if (broken_ || finish_with_) return;
-    stalled = !queue_.Push(std::move(message));
+    queued_bytes_ += message.ByteSizeLong();
+    queue_.push_back(std::move(message));
+    stalled = queue_.size() > kQueuedMessages || queued_bytes_ > kQueuedBytes;
     if (stalled) {
       broken_ = true;
     } else {
@@ -42,9 +47,9 @@ void SessionStream::Send(v1::FromControlPlane message) {
 
 void SessionStream::WriteNext() {
   if (writing_ || finished_) return;
-  if (const v1::FromControlPlane* next = broken_ ? nullptr : queue_.Begin(); next != nullptr) {
+  if (!broken_ && !queue_.empty()) {
     writing_ = true;
-    StartWrite(next);
+    StartWrite(&queue_.front());
   } else if (finish_with_) {
     finished_ = true;
     Reactor::Finish(ToGrpc(*finish_with_));
@@ -85,7 +90,8 @@ void SessionStream::OnReadDone(bool ok) {
 void SessionStream::OnWriteDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
-  queue_.End();
+  queued_bytes_ -= queue_.front().ByteSizeLong();
+  queue_.pop_front();
   if (!ok) broken_ = true;
   WriteNext();
 }
