@@ -5,6 +5,7 @@
 
 #include "absl/time/clock.h"
 #include "control-plane/store/keys.h"
+#include "control-plane/store/listing.h"
 #include "control-plane/watch/codec.h"
 #include "shared/base/failpoint.h"
 #include "shared/base/limits.h"
@@ -66,20 +67,15 @@ Observation::Observation(Store& store, const Model& model, const Clock& clock, R
 absl::StatusOr<std::unique_ptr<Observation>> Observation::Open(Store& store, const Model& model,
                                                                const Clock& clock, Random& random) {
   std::unique_ptr<Observation> door(new Observation(store, model, clock, random));
-  std::string after;
-  bool more = true;
-  while (more) {
-    PERIGEE_ASSIGN_OR_RETURN(const Page page, store.List(keys::kEventPrefix, limits::kListPage, after));
+  const auto add = [&door](const Record& record) -> absl::Status {
+    v1::Event event;
+    if (!event.ParseFromString(record.value))
+      return absl::DataLossError(absl::StrCat(record.key, " cannot be read"));
     absl::MutexLock lock(&door->events_mutex_);
-    for (const Record& record : page.records) {
-      v1::Event event;
-      if (!event.ParseFromString(record.value))
-        return absl::DataLossError(absl::StrCat(record.key, " cannot be read"));
-      door->events_.Add(event, record.revision);
-      after = record.key;
-    }
-    more = page.more;
-  }
+    door->events_.Add(event, record.revision);
+    return absl::OkStatus();
+  };
+  PERIGEE_RETURN_IF_ERROR(ForEachRecord(store, keys::kEventPrefix, add).status());
   {
     absl::MutexLock lock(&door->events_mutex_);
     if (const auto newest = door->events_.NewestStamp()) door->clock_trust_.CompareWithLastKnown(*newest);

@@ -9,7 +9,7 @@
 #include "shared/base/sha256.h"
 #include "shared/base/status.h"
 #include "shared/resource/text.h"
-#include "shared/session/entries.h"
+#include "shared/session/delta.h"
 #include "shared/session/moment.h"
 
 namespace perigee::control {
@@ -115,7 +115,8 @@ std::string PermitKey(std::string_view permit_id) {
 }
 
 StoredInfo InfoOf(const v1::StoredEntry& entry) {
-  StoredInfo info{.source = entry.source(), .sha256 = entry.entry().sha256()};
+  StoredInfo info{
+      .source = entry.source(), .sha256 = entry.entry().sha256(), .bytes = SizeInDelta(entry.entry())};
   v1::EntryPayload payload;
   if (!absl::StartsWith(entry.entry().key(), "replica/") || !payload.ParseFromString(entry.entry().payload()))
     return info;

@@ -33,6 +33,7 @@ class Sealer {
 struct StoredInfo {
   std::string source;
   std::string sha256;
+  uint64_t bytes = 0;                  // SizeInDelta
   std::vector<std::string> refers_to;  // entry keys
 };
 using StoredEntries = std::map<std::string, StoredInfo>;  // by entry key

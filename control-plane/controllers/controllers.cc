@@ -91,9 +91,9 @@ absl::Status Controllers::RunDirty() {
     first_error.Update(status);
   }
   satellites.merge(dirty_.TakeSatellites());
-  std::set<std::string> failed;
-  first_error.Update(RunEntryPass(parts_, entries_, satellites, failed));
-  dirty_.MarkSatellites(failed);
+  std::set<std::string> again;
+  first_error.Update(RunEntryPass(parts_, entries_, satellites, again));
+  dirty_.MarkSatellites(again);
   const std::set<std::string> sites = dirty_.TakeSites();
   if (const absl::Status status = RunSitePass(parts_, sites); !status.ok()) {
     dirty_.MarkSites(sites);

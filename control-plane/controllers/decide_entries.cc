@@ -4,8 +4,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "shared/base/limits.h"
 #include "shared/base/string_views.h"
-#include "shared/session/entries.h"
+#include "shared/session/delta.h"
 
 namespace perigee::control {
 namespace {
@@ -31,7 +32,9 @@ std::map<std::string, typename Ptr::element_type*> Raw(
 class Decision {
  public:
   Decision(const SatelliteSnapshot& snapshot, const StoredEntries& stored, Sealer& sealer, absl::Time now)
-      : snapshot_(snapshot), stored_(stored), sealer_(sealer), now_(now), will_be_(stored) {}
+      : snapshot_(snapshot), stored_(stored), sealer_(sealer), now_(now), will_be_(stored) {
+    for (const auto& [key, info] : stored_) bytes_ += info.bytes;
+  }
 
   EntriesPlan Decide(uint64_t sequence) {
     for (const auto& assignment : snapshot_.assignments) {
@@ -59,7 +62,11 @@ class Decision {
   void Put(v1::StoredEntry entry) {
     const std::string& key = entry.entry().key();
     held_.insert(key);
-    will_be_[key] = InfoOf(entry);
+    StoredInfo& info = will_be_[key];
+    bytes_ -= info.bytes;
+    info = InfoOf(entry);
+    bytes_ += info.bytes;
+    put_bytes_ += info.bytes;
     plan_.puts.push_back(std::move(entry));
   }
 
@@ -96,14 +103,59 @@ class Decision {
       return;
     }
     auto compiled = Compile(assignment);
-    if (!compiled.ok()) {
-      plan_.problems[assignment.metadata().uid()] = compiled.status();
+    const absl::Status status = compiled.ok() ? CheckSize(*compiled) : compiled.status();
+    if (!status.ok()) {
+      plan_.problems[assignment.metadata().uid()] = status;
       HoldAsItIs(assignment);
+      return;
+    }
+    if (MustWait(*compiled)) {
+      plan_.more = true;
+      HoldAsItIs(assignment);
+      held_.insert(compiled->holds.begin(), compiled->holds.end());  // what is there need not be put again
       return;
     }
     held_.insert(compiled->holds.begin(), compiled->holds.end());
     for (auto& put : compiled->puts) Put(std::move(put));
     if (permit) HoldPermit(assignment, will_be_.at(key).sha256);
+  }
+
+  // What is stored is delivered, in one snapshot if need be, so what could not be is not stored.
+  absl::Status CheckSize(const Compiled& compiled) const {
+    uint64_t replaced = 0;
+    for (const auto& put : compiled.puts) {
+      const std::string& key = put.entry().key();
+      if (put.entry().payload().size() > limits::kEntryBytes) {
+        return absl::ResourceExhaustedError(
+            absl::StrCat("the entry ", key, " would have ", put.entry().payload().size(), " bytes, at most ",
+                         limits::kEntryBytes, " can be delivered: shorten the template, its Configs or the ",
+                         "site's values that they name"));
+      }
+      if (const auto it = will_be_.find(key); it != will_be_.end()) replaced += it->second.bytes;
+    }
+    const uint64_t added = SizeOf(compiled);
+    if (added > limits::kSequenceBytes) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the replica with its Configs and Secrets has ", added, " bytes, at most ",
+                       limits::kSequenceBytes, " are taken: make them smaller, or split the workload"));
+    }
+    if (bytes_ - replaced + added <= limits::kSatelliteEntriesBytes) return absl::OkStatus();
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "satellite ", snapshot_.satellite->metadata().name(), " would have entries of more than ",
+        limits::kSatelliteEntriesBytes, " bytes, which could not be delivered: move workloads to other ",
+        "satellites, or make their Configs and Secrets smaller"));
+  }
+
+  bool MustWait(const Compiled& compiled) const {
+    return !plan_.puts.empty() &&
+           (put_bytes_ + SizeOf(compiled) > limits::kSequenceBytes ||
+            plan_.puts.size() + compiled.puts.size() > size_t{limits::kTransactionKeys});
+  }
+
+  static uint64_t SizeOf(const Compiled& compiled) {
+    uint64_t bytes = 0;
+    for (const auto& put : compiled.puts) bytes += SizeInDelta(put.entry());
+    return bytes;
   }
 
   absl::StatusOr<Compiled> Compile(const v1::Assignment& assignment) {
@@ -130,6 +182,8 @@ class Decision {
   Sealer& sealer_;
   const absl::Time now_;
   StoredEntries will_be_;
+  uint64_t bytes_ = 0;      // of will_be_
+  uint64_t put_bytes_ = 0;  // of plan_.puts
   std::set<std::string> held_;
   EntriesPlan plan_;
 };

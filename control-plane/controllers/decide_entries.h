@@ -1,6 +1,7 @@
 // Which entries a satellite should have. Pure but for the sealer. What runs is
 // changed only under a permit that has not been used; what is stored and still
-// right stays byte for byte.
+// right stays byte for byte. What is put at once fits a transaction, what is put in all can be delivered: what never
+// could is a problem (RESOURCE_EXHAUSTED), said instead of stored.
 #pragma once
 
 #include <map>
@@ -18,6 +19,8 @@ struct EntriesPlan {
   std::vector<std::string> deletes;   // entry keys
   v1::StoredHead head;
   std::map<std::string, absl::Status> problems;  // assignment uid -> why it could not be compiled
+  // More is due than one sequence may put: decide again once this is stored.
+  bool more = false;
   bool changes() const { return !puts.empty() || !deletes.empty(); }
 };
 

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control-plane/store/keys.h"
+#include "control-plane/store/listing.h"
 #include "shared/base/failpoint.h"
 #include "shared/base/limits.h"
 #include "shared/base/status.h"
@@ -61,19 +62,14 @@ absl::StatusOr<EntryCache::Stored> EntryCache::Load(std::string_view satellite_u
   stored.sequence = parsed.sequence();
   stored.head_revision = head->revision;
   stored.marks.assign(parsed.marks().begin(), parsed.marks().end());
-  std::string after;
-  for (bool more = true; more;) {
-    PERIGEE_ASSIGN_OR_RETURN(const Page page,
-                             store_.List(keys::EntryPrefix(satellite_uid), limits::kListPage, after));
-    for (const Record& record : page.records) {
-      v1::StoredEntry entry;
-      if (!entry.ParseFromString(record.value))
-        return absl::DataLossError(absl::StrCat(record.key, " cannot be read"));
-      stored.entries[entry.entry().key()] = InfoOf(entry);
-      after = record.key;
-    }
-    more = page.more && !page.records.empty();
-  }
+  const auto add = [&](const Record& record) -> absl::Status {
+    v1::StoredEntry entry;
+    if (!entry.ParseFromString(record.value))
+      return absl::DataLossError(absl::StrCat(record.key, " cannot be read"));
+    stored.entries[entry.entry().key()] = InfoOf(entry);
+    return absl::OkStatus();
+  };
+  PERIGEE_RETURN_IF_ERROR(ForEachRecord(store_, keys::EntryPrefix(satellite_uid), add).status());
   return stored;
 }
 

@@ -39,6 +39,7 @@ bool RemovesWorkload(const WorkloadPlan& plan) {
 std::string_view ReasonOf(const absl::Status& problem) {
   if (absl::IsNotFound(problem)) return reason::kMissingSiteValue;
   if (absl::IsFailedPrecondition(problem)) return reason::kWaitingForContact;
+  if (absl::IsResourceExhausted(problem)) return reason::kTooLarge;
   return reason::kSecretNotOpened;
 }
 
@@ -75,10 +76,10 @@ absl::Status PlanEntries(const ControllerParts& parts, EntryCache& entries, cons
   return said;
 }
 
-absl::Status CommitPlans(EntryCache& entries, EntryCache::Plans& plans, std::set<std::string>& failed) {
+absl::Status CommitPlans(EntryCache& entries, EntryCache::Plans& plans, std::set<std::string>& again) {
   absl::Status first_error;
   for (const auto& [uid, status] : entries.Commit(plans)) {
-    failed.insert(uid);
+    again.insert(uid);
     first_error.Update(status);
   }
   plans.clear();
@@ -117,16 +118,18 @@ absl::Status RunWorkloadPass(const ControllerParts& parts, EntryCache& entries, 
 }
 
 absl::Status RunEntryPass(const ControllerParts& parts, EntryCache& entries,
-                          const std::set<std::string>& satellites, std::set<std::string>& failed) {
+                          const std::set<std::string>& satellites, std::set<std::string>& again) {
   absl::Status first_error;
   EntryCache::Plans plans;
   for (const std::string& uid : satellites) {
     const absl::Status planned = PlanEntries(parts, entries, uid, plans);
-    if (!planned.ok()) failed.insert(uid);
+    if (!planned.ok() || (!plans.empty() && plans.back().first == uid && plans.back().second.more)) {
+      again.insert(uid);
+    }
     first_error.Update(planned);
-    if (plans.size() >= kPlansTogether) first_error.Update(CommitPlans(entries, plans, failed));
+    if (plans.size() >= kPlansTogether) first_error.Update(CommitPlans(entries, plans, again));
   }
-  first_error.Update(CommitPlans(entries, plans, failed));
+  first_error.Update(CommitPlans(entries, plans, again));
   return first_error;
 }
 

@@ -18,10 +18,10 @@ namespace perigee::control {
 [[nodiscard]] absl::Status RunWorkloadPass(const ControllerParts& parts, EntryCache& entries,
                                            const std::string& uid, std::set<std::string>& satellites);
 
-// The entries of these satellites. `failed` gets those to be tried again.
+// The entries of these satellites. `again` gets those that failed, or are due more than was stored at once.
 [[nodiscard]] absl::Status RunEntryPass(const ControllerParts& parts, EntryCache& entries,
                                         const std::set<std::string>& satellites,
-                                        std::set<std::string>& failed);
+                                        std::set<std::string>& again);
 
 [[nodiscard]] absl::Status RunSitePass(const ControllerParts& parts, const std::set<std::string>& sites);
 [[nodiscard]] absl::Status RunHousekeepingPass(const ControllerParts& parts);

@@ -1,6 +1,5 @@
 #include "control-plane/http/listener.h"
 
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -66,10 +65,6 @@ int PortOf(int socket) {
                                           : reinterpret_cast<const sockaddr_in&>(name).sin_port);
 }
 
-Fd SpareDescriptor() {
-  return Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
@@ -85,7 +80,6 @@ Listener::Listener(Config config, std::function<void(std::unique_ptr<Connection>
       serve_(std::move(serve)),
       socket_(std::move(socket)),
       port_(port),
-      spare_(SpareDescriptor()),
       event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   PERIGEE_ASSERT(event_.valid());
   thread_ = std::thread([this] {
@@ -164,8 +158,7 @@ bool Listener::AcceptSome(std::vector<Silent>& silent) {
     if (!socket.valid()) {
       if (errno == EAGAIN) return true;
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno != EMFILE && errno != ENFILE) return false;
-      RefuseOne();
+      if (SpareDescriptor::Helps(errno)) spare_.RefuseOne(socket_.get());
       return false;
     }
     const int on = 1;
@@ -175,14 +168,6 @@ bool Listener::AcceptSome(std::vector<Silent>& silent) {
     silent.push_back({std::move(connection), SteadyClock::now() + config_.silence});
   }
   return true;
-}
-
-// Without a descriptor left, a connection would stay in the backlog and wake us for ever.
-void Listener::RefuseOne() {
-  spare_ = Fd();
-  Fd refused(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  refused = Fd();
-  spare_ = SpareDescriptor();
 }
 
 std::unique_ptr<Connection> Listener::Admit(Fd socket, std::string address) {

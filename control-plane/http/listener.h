@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "shared/base/files.h"
+#include "shared/base/spare_descriptor.h"
 
 namespace perigee::control {
 
@@ -67,7 +68,6 @@ class Listener {
   void Loop();
   // False when accepting should rest a moment.
   bool AcceptSome(std::vector<Silent>& silent);
-  void RefuseOne();
   void HandOver(std::vector<Silent>& silent, const std::vector<pollfd>& polled);
   std::unique_ptr<Connection> Admit(Fd socket, std::string address);
   void Release(int socket, const std::string& address);
@@ -76,7 +76,7 @@ class Listener {
   const std::function<void(std::unique_ptr<Connection>)> serve_;
   Fd socket_;  // of the thread, until Stop
   const int port_;
-  Fd spare_;        // given up for a moment to refuse a connection when there is no other descriptor
+  SpareDescriptor spare_;
   const Fd event_;  // ends the wait of the thread
 
   absl::Mutex mutex_;

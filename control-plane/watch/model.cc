@@ -7,27 +7,12 @@
 
 #include "absl/time/clock.h"
 #include "control-plane/store/keys.h"
+#include "control-plane/store/listing.h"
 #include "shared/base/limits.h"
 #include "shared/base/process.h"
 #include "shared/base/status.h"
 
 namespace perigee::control {
-namespace {
-
-absl::Status LoadPrefix(Store& store, std::string_view prefix, Index& index, int64_t& newest) {
-  std::string after;
-  while (true) {
-    PERIGEE_ASSIGN_OR_RETURN(const Page page, store.List(prefix, limits::kListPage, after));
-    newest = std::max(newest, page.revision);
-    for (const Record& record : page.records) {
-      PERIGEE_RETURN_IF_ERROR(index.Apply(record.key, record.value, record.revision));
-    }
-    if (!page.more) return absl::OkStatus();
-    after = page.records.back().key;
-  }
-}
-
-}  // namespace
 
 // Shared with the model, which must not find a subscription half destroyed.
 struct Subscription::State {
@@ -121,7 +106,10 @@ absl::Status Model::Load() {
   PERIGEE_ASSIGN_OR_RETURN(std::shared_ptr<Feed> feed, store_.Watch("", revision));
   Index index;
   for (const std::string_view prefix : {keys::kIntentPrefix, keys::kStatusPrefix}) {
-    PERIGEE_RETURN_IF_ERROR(LoadPrefix(store_, prefix, index, newest));
+    PERIGEE_ASSIGN_OR_RETURN(const int64_t read, ForEachRecord(store_, prefix, [&](const Record& record) {
+                               return index.Apply(record.key, record.value, record.revision).status();
+                             }));
+    newest = std::max(newest, read);
   }
   while (revision < newest) {
     PERIGEE_ASSIGN_OR_RETURN(const std::vector<Change> changes, feed->Next(absl::InfiniteDuration()));
@@ -154,7 +142,11 @@ void Model::Follow() {
       Reload();
     } else {
       absl::MutexLock lock(&mutex_);
+      broken_ = absl::UnavailableError(
+          absl::StrCat("the changes of the store are no longer followed (", changes.status().message(),
+                       "), so nothing new is decided or sent: restart the control plane"));
       EndSubscriptions(changes.status());
+      changed_.SignalAll();
       return;
     }
   }
@@ -215,12 +207,18 @@ absl::Status Model::WaitFor(int64_t revision, absl::Duration timeout) const {
   absl::MutexLock lock(&mutex_);
   while (revision_ < revision) {
     if (stopping_) return absl::CancelledError("the model has stopped");
+    if (!broken_.ok()) return broken_;
     if (changed_.WaitWithDeadline(&mutex_, deadline) && revision_ < revision) {
       return absl::DeadlineExceededError(
           absl::StrCat("the model is at revision ", revision_, ", waited for ", revision));
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status Model::Following() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return broken_;
 }
 
 int64_t Model::revision() const {

@@ -76,9 +76,12 @@ class Model {
   std::vector<ObjectPtr> AssignmentsOfSatellite(std::string_view satellite_uid) const;
   std::vector<ObjectPtr> SatellitesOfSite(std::string_view site_uid) const;
 
-  // Returns when the model holds everything up to `revision`. DEADLINE_EXCEEDED; CANCELLED when stopped.
+  // Returns when the model holds everything up to `revision`. DEADLINE_EXCEEDED; CANCELLED when stopped;
+  // UNAVAILABLE when the store's changes are no longer followed.
   [[nodiscard]] absl::Status WaitFor(int64_t revision, absl::Duration timeout) const;
   int64_t revision() const;
+  // UNAVAILABLE, with the cause, once the store's changes are no longer followed.
+  [[nodiscard]] absl::Status Following() const;
 
   // From now on. Empty: all kinds. To begin without a gap, subscribe, then List: a change may come twice, never not.
   std::unique_ptr<Subscription> Subscribe(std::set<std::string> kinds);
@@ -98,6 +101,7 @@ class Model {
   Index index_ ABSL_GUARDED_BY(mutex_);
   int64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status broken_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Feed> feed_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<Subscription::State>> subscriptions_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;

@@ -66,7 +66,7 @@ void LocalServer::Run() {
     if (poll(fds, 2, -1) < 0 && errno != EINTR) return;
     if (fds[1].revents != 0) return;
     if (fds[0].revents == 0) continue;
-    auto socket = AcceptUnix(listener_.get());
+    auto socket = AcceptUnix(listener_.get(), spare_);
     if (socket.ok()) Serve(socket->get());
   }
 }

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "satellite/agent/local_view.h"
 #include "shared/base/files.h"
+#include "shared/base/spare_descriptor.h"
 #include "shared/base/wakeup.h"
 
 namespace perigee::satellite {
@@ -37,6 +38,7 @@ class LocalServer {
   Record Answer(const Record& request);
 
   const Fd listener_;
+  SpareDescriptor spare_;
   const Fd stop_;  // eventfd
   const Handlers handlers_;
   std::thread thread_;

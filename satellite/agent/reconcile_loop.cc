@@ -31,7 +31,7 @@ ReconcileLoop::Loop::Loop(Config config_in, SiteState& state, Runtime& runtime, 
     absl::MutexLock lock(&gate->mutex);
     gate->executor = executor.get();
   }
-  monitor = std::make_unique<HealthMonitor>(clock, [this] { Post([this] { Reconcile(); }); }, &runtime);
+  monitor = std::make_unique<HealthMonitor>(clock, [this] { Post([this] { Reconcile(); }); }, runtime);
   for (int i = 0; i < kActors; ++i) actors.push_back(std::make_unique<Executor>("act"));
 }
 

@@ -28,7 +28,7 @@ constexpr absl::Duration kLongestWait = absl::Seconds(1);
 
 class HealthMonitor::Loop {
  public:
-  Loop(const Clock& clock, std::function<void()> changed, Runtime* runtime)
+  Loop(const Clock& clock, std::function<void()> changed, Runtime& runtime)
       : clock_(clock),
         changed_(std::move(changed)),
         runtime_(runtime),
@@ -194,7 +194,7 @@ class HealthMonitor::Loop {
 
   const Clock& clock_;
   const std::function<void()> changed_;
-  Runtime* const runtime_;
+  Runtime& runtime_;
   const Fd wake_;
 
   mutable absl::Mutex mutex_;
@@ -209,7 +209,7 @@ class HealthMonitor::Loop {
   std::thread thread_;
 };
 
-HealthMonitor::HealthMonitor(const Clock& clock, std::function<void()> changed, Runtime* runtime)
+HealthMonitor::HealthMonitor(const Clock& clock, std::function<void()> changed, Runtime& runtime)
     : loop_(std::make_unique<Loop>(clock, std::move(changed), runtime)) {}
 HealthMonitor::~HealthMonitor() = default;
 void HealthMonitor::Watch(const std::string& id, const std::string& run, ProbeSpecs specs,

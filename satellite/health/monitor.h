@@ -2,7 +2,7 @@
 // probes at once cost descriptors, not threads; exec probes are at most
 // kExecProbesAtOnce at a time, the others wait their turn.
 //
-//   HealthMonitor monitor(SystemClock(), [&] { loop.Wake(); }, &runtime);
+//   HealthMonitor monitor(SystemClock(), [&] { loop.Wake(); }, runtime);
 //   monitor.Watch(id, run, *ProbesOf(task, ports, address, env));
 //   for (auto& [id, view] : monitor.Views()) ...
 #pragma once
@@ -25,8 +25,8 @@ inline constexpr int kExecProbesAtOnce = 16;
 class HealthMonitor {
  public:
   // `changed` is called on the monitor's thread, with no lock held, after a view has changed. `runtime` runs exec
-  // probes; without one they are unknown.
-  HealthMonitor(const Clock& clock, std::function<void()> changed, Runtime* runtime = nullptr);
+  // probes.
+  HealthMonitor(const Clock& clock, std::function<void()> changed, Runtime& runtime);
   ~HealthMonitor();
   HealthMonitor(const HealthMonitor&) = delete;
   HealthMonitor& operator=(const HealthMonitor&) = delete;

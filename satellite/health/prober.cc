@@ -217,11 +217,10 @@ absl::StatusOr<std::unique_ptr<Attempt>> BeginExec(const Question& question, Run
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Attempt>> BeginAttempt(const Question& question, Runtime* runtime) {
+absl::StatusOr<std::unique_ptr<Attempt>> BeginAttempt(const Question& question, Runtime& runtime) {
   const ProbeTarget& target = question.target;
   if (target.kind == ProbeTarget::Kind::kExec) {
-    if (runtime == nullptr) return absl::UnimplementedError("the agent runs no commands in replicas");
-    return BeginExec(question, *runtime);
+    return BeginExec(question, runtime);
   }
   PERIGEE_ASSIGN_OR_RETURN(Fd fd, BeginConnect(target.host, target.port));
   return std::make_unique<SocketAttempt>(question, std::move(fd));

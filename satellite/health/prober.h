@@ -38,6 +38,6 @@ class Attempt {
 };
 
 // `runtime` runs commands. A failure to begin is a failed probe, of a command an unknown one: it comes as an error.
-absl::StatusOr<std::unique_ptr<Attempt>> BeginAttempt(const Question& question, Runtime* runtime);
+absl::StatusOr<std::unique_ptr<Attempt>> BeginAttempt(const Question& question, Runtime& runtime);
 
 }  // namespace perigee::satellite

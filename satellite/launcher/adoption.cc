@@ -1,7 +1,9 @@
 // How the launcher learns what is there: at its beginning, and when something changes.
+#include <poll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 
 #include "satellite/launcher/launcher.h"
@@ -11,11 +13,16 @@
 #include "shared/base/clock.h"
 #include "shared/base/failpoint.h"
 #include "shared/base/status.h"
+#include "shared/base/unix_socket.h"
+#include "shared/base/wakeup.h"
 
 namespace perigee::satellite {
 namespace {
 
-constexpr absl::Duration kEndTimeout = absl::Seconds(10);
+// Others wait while one is waited for, and a lease may be about to end.
+constexpr absl::Duration kEndPatience = absl::Seconds(1);
+constexpr absl::Duration kAnswerPatience = absl::Seconds(1);
+constexpr std::chrono::seconds kUntilKilled(5);  // from asking a shim to end
 constexpr uint64_t kOomFileBytes = 4096;
 
 // What a file says, or that it says nothing. False for errors that may be gone at the next look.
@@ -88,8 +95,30 @@ Liveness Launcher::ShimOf(const Replica& replica) {
   return replica.state.shim.pid > 0 ? LivenessOf(replica.state.shim) : replica.directory.ShimByLock();
 }
 
+// One that hangs costs the others one wait, not one for each request.
+absl::Status Launcher::AskShim(Replica& replica, const Record& request) {
+  const auto owed = absl::UnavailableError(
+      absl::StrCat("the shim of replica ", replica.footing.id,
+                   " does not answer: is the disk of its log stuck? What runs is left alone; try again"));
+  if (replica.unanswered.valid()) {
+    pollfd wait{replica.unanswered.get(), POLLIN, 0};
+    if (poll(&wait, 1, 0) <= 0) return owed;
+    replica.unanswered = Fd();
+  }
+  PERIGEE_ASSIGN_OR_RETURN(Fd socket, replica.directory.BeginAsking(request, kAnswerPatience));
+  const auto packet = ReceivePacket(socket.get(), kAnswerPatience);
+  if (absl::IsDeadlineExceeded(packet.status())) {
+    replica.unanswered = std::move(socket);
+    return owed;
+  }
+  PERIGEE_RETURN_IF_ERROR(packet.status());
+  PERIGEE_ASSIGN_OR_RETURN(const Record answer, DecodeRecord(*packet));
+  return StatusOfAnswer(answer);
+}
+
 // The state as it is now, and the shim's end if that has come unseen.
 void Launcher::Refresh(Replica& replica) {
+  std::erase_if(replica.ending, [](const Fd& process) { return LivenessOf(process) == Liveness::kGone; });
   auto state = replica.directory.ReadState();
   if (state.ok() && !(*state == replica.state)) {
     const bool reported_only =
@@ -122,7 +151,7 @@ void Launcher::Refresh(Replica& replica) {
 // A shim that died leaves its process without anybody to read its output or its exit. It cannot be
 // adopted; it is ended, and that is told as what it is.
 void Launcher::Settle(Replica& replica) {
-  const absl::Status ended = EndLeftovers(replica.footing.cgroups, replica.state.child, kEndTimeout);
+  const absl::Status ended = EndLeftovers(replica.footing.cgroups, replica.state.child, kEndPatience);
   if (!ended.ok()) Say(replica.footing.id, std::string(ended.message()));
   State& state = replica.state;
   const bool began = state.child.pid > 0;
@@ -137,7 +166,7 @@ void Launcher::Settle(Replica& replica) {
   if (!written.ok()) Say(replica.footing.id, std::string(written.message()));
 }
 
-absl::Status Launcher::EndShim(Replica& replica) {
+absl::Status Launcher::EndShim(Replica& replica, absl::Duration patience) {
   if (replica.state.shim.pid == 0) replica.state.shim = FindShim(replica.directory.path());
   const Liveness shim = ShimOf(replica);
   if (shim == Liveness::kUnknown) return CannotTell(replica.footing.id);
@@ -145,18 +174,34 @@ absl::Status Launcher::EndShim(Replica& replica) {
   if (replica.state.shim.pid == 0) {
     return absl::UnavailableError("the replica's shim has only just been started: try again");
   }
-  const auto asked = replica.directory.Ask({{"op", control::kShutdown}, {"force", "1"}});
-  if (asked.ok() && AwaitEnds({replica.state.shim}, kEndTimeout)) return absl::OkStatus();
-  Say(replica.footing.id, "its shim does not end when asked: killed");
-  KillAll({replica.state.shim});
-  if (AwaitEnds({replica.state.shim}, kEndTimeout)) return absl::OkStatus();
-  return absl::DeadlineExceededError("the replica's shim does not end although killed");
+  const auto now = std::chrono::steady_clock::now();
+  if (!replica.kill_at.has_value()) {
+    auto asked =
+        replica.directory.BeginAsking({{"op", control::kShutdown}, {"force", "1"}}, absl::ZeroDuration());
+    replica.kill_at = asked.ok() ? now + kUntilKilled : now;
+    if (asked.ok()) replica.asked_to_end = *std::move(asked);
+  }
+  if (now >= *replica.kill_at) {
+    Say(replica.footing.id, "its shim does not end when asked: killed");
+    KillAll({replica.state.shim});
+    replica.kill_at = std::chrono::steady_clock::time_point::max();
+  }
+  if (!replica.shim.valid()) {
+    auto handle = OpenProcess(replica.state.shim);
+    if (absl::IsNotFound(handle.status())) return absl::OkStatus();
+    PERIGEE_ASSIGN_OR_RETURN(replica.shim, std::move(handle));
+  }
+  pollfd wait{replica.shim.get(), POLLIN, 0};
+  if (poll(&wait, 1, PollTimeout(patience)) > 0) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat("the shim of replica ", replica.footing.id,
+                   " has not ended yet: try again; if it stays, is a disk or a mount stuck?"));
 }
 
 absl::Status Launcher::Discard(const ReplicaDirectory& directory, const Footing& footing) const {
   const auto state = directory.ReadState();
   const ProcessIdentity child = state.ok() ? state->child : ProcessIdentity();
-  PERIGEE_RETURN_IF_ERROR(EndLeftovers(footing.cgroups, child, kEndTimeout));
+  PERIGEE_RETURN_IF_ERROR(EndLeftovers(footing.cgroups, child, kEndPatience));
   PERIGEE_RETURN_IF_ERROR(Cgroups::RemoveEmpty(footing.cgroups));
   const std::string id = directory.path().substr(directory.path().rfind('/') + 1);
   PERIGEE_RETURN_IF_ERROR(RemoveTree(WorkdirOf(id)));
@@ -174,6 +219,7 @@ std::vector<int> Launcher::WatchDescriptors() const {
   std::vector<int> descriptors = {inotify_.get()};
   for (const auto& [id, replica] : replicas_) {
     if (replica.shim.valid()) descriptors.push_back(replica.shim.get());
+    for (const Fd& process : replica.ending) descriptors.push_back(process.get());
   }
   return descriptors;
 }

@@ -22,6 +22,8 @@ namespace {
 
 // How long a start waits for the program to run before it answers "starting".
 constexpr absl::Duration kVerdictTimeout = absl::Seconds(2);
+// And one that failed, for what it had begun to end again.
+constexpr absl::Duration kEndPatience = absl::Seconds(1);
 constexpr size_t kInstanceLength = 12;
 constexpr uint64_t kUidMapBytes = 64 << 10;
 constexpr int64_t kNobody = 65534;
@@ -150,7 +152,8 @@ absl::StatusOr<Observed> Launcher::Start(const Run& run) {
       return ObservedOf(replica);
     }
     // One that lives on keeps what it has, and is found as any other.
-    if (const absl::Status ended = EndShim(replica); !ended.ok()) return Annotate(status, ended.ToString());
+    if (const absl::Status ended = EndShim(replica, kEndPatience); !ended.ok())
+      return Annotate(status, ended.ToString());
     replicas_.erase(run.id);
   }
   // Nothing is kept of a start that failed on the way to a shim.
@@ -247,12 +250,12 @@ absl::StatusOr<Launcher::Replica*> Launcher::Find(const std::string& id) {
 
 absl::Status Launcher::Signal(const std::string& id, int signal) {
   PERIGEE_ASSIGN_OR_RETURN(Replica * replica, Find(id));
-  return replica->directory.Ask({{"op", control::kSignal}, {"signal", std::to_string(signal)}}).status();
+  return AskShim(*replica, {{"op", control::kSignal}, {"signal", std::to_string(signal)}});
 }
 
 absl::Status Launcher::Stop(const std::string& id) {
   PERIGEE_ASSIGN_OR_RETURN(Replica * replica, Find(id));
-  return replica->directory.Ask({{"op", control::kStop}}).status();
+  return AskShim(*replica, {{"op", control::kStop}});
 }
 
 std::vector<Observed> Launcher::Adopt() {
@@ -278,7 +281,7 @@ absl::Status Launcher::Limit(const std::string& id, const LimitChange& change) {
   }
   if (change.lease) {
     const Record request{{"op", control::kLease}, {"lease", EncodeLease(*change.lease)}};
-    PERIGEE_RETURN_IF_ERROR(replica->directory.Ask(request).status());
+    PERIGEE_RETURN_IF_ERROR(AskShim(*replica, request));
   }
   if (!change.limits) return absl::OkStatus();
   Footing footing = replica->footing;
@@ -302,8 +305,14 @@ absl::Status Launcher::Remove(const std::string& id, bool force) {
         absl::StrCat("replica ", id, " is running: stop it before it is removed"));
   }
   PERIGEE_FAILPOINT("launcher.remove.before_shim");
-  PERIGEE_RETURN_IF_ERROR(EndShim(replica));
+  PERIGEE_RETURN_IF_ERROR(EndShim(replica, absl::ZeroDuration()));
   PERIGEE_FAILPOINT("launcher.remove.after_shim");
+  PERIGEE_ASSIGN_OR_RETURN(replica.ending, KillLeftovers(replica.footing.cgroups, replica.state.child));
+  if (!replica.ending.empty()) {
+    return absl::DeadlineExceededError(absl::StrCat(
+        replica.ending.size(), " processes of replica ", id,
+        " have not ended yet although killed: try again; if they stay, is a disk or a mount stuck?"));
+  }
   PERIGEE_RETURN_IF_ERROR(Discard(replica.directory, replica.footing));
   replicas_.erase(found);
   return absl::OkStatus();

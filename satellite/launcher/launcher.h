@@ -13,6 +13,7 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -52,6 +53,8 @@ class Launcher {
   absl::Status Stop(const std::string& id);
   std::vector<Observed> Adopt();
   absl::Status Limit(const std::string& id, const LimitChange& change);
+  // Waits for nobody's end: DEADLINE_EXCEEDED while something of it has not ended yet. Called again, it goes on; one of
+  // WatchDescriptors is readable when that may be worth it.
   absl::Status Remove(const std::string& id, bool force);
   // Has the shim run a command beside the replica's process. The connection on which it answers when that has ended.
   absl::StatusOr<Fd> BeginExec(const std::string& id, const ExecRequest& request);
@@ -70,6 +73,10 @@ class Launcher {
     Fd shim;         // pidfd; invalid while it is not known or dead
     int watch = -1;  // of inotify
     bool told = true;
+    Fd unanswered;    // what its shim was asked last, while it owes the answer
+    Fd asked_to_end;  // held while its shim may not have read that
+    std::optional<std::chrono::steady_clock::time_point> kill_at;  // of its shim, which was asked to end
+    std::vector<Fd> ending;  // pidfds of what was killed and has not ended
   };
 
   explicit Launcher(Config config) : config_(std::move(config)) {}
@@ -93,7 +100,8 @@ class Launcher {
   static Liveness ShimOf(const Replica& replica);
   void Refresh(Replica& replica);
   void Settle(Replica& replica);
-  absl::Status EndShim(Replica& replica);
+  absl::Status AskShim(Replica& replica, const Record& request);
+  absl::Status EndShim(Replica& replica, absl::Duration patience);
   absl::Status Discard(const ReplicaDirectory& directory, const Footing& footing) const;
   absl::StatusOr<Replica*> Find(const std::string& id);
   static Observed ObservedOf(const Replica& replica);

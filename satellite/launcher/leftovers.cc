@@ -19,6 +19,7 @@ namespace perigee::satellite {
 namespace {
 
 constexpr uint64_t kCommandLineBytes = 64 << 10;
+constexpr int kKills = 8;  // in a row, of what forks faster than it is found
 
 std::vector<ProcessIdentity> LeftOf(const CgroupPlan& cgroups, const ProcessIdentity& child) {
   std::vector<ProcessIdentity> left;
@@ -40,15 +41,12 @@ std::vector<ProcessIdentity> LeftOf(const CgroupPlan& cgroups, const ProcessIden
 
 }  // namespace
 
-bool AwaitEnds(const std::vector<ProcessIdentity>& processes, absl::Duration timeout) {
+bool AwaitEnds(const std::vector<Fd>& processes, absl::Duration timeout) {
   const auto begin = std::chrono::steady_clock::now();
-  for (const ProcessIdentity& process : processes) {
-    const auto handle = OpenProcess(process);
-    if (absl::IsNotFound(handle.status())) continue;
-    if (!handle.ok()) return false;
+  for (const Fd& process : processes) {
     while (true) {
       const absl::Duration rest = timeout - absl::FromChrono(std::chrono::steady_clock::now() - begin);
-      pollfd wait{handle->get(), POLLIN, 0};
+      pollfd wait{process.get(), POLLIN, 0};
       const int ready = poll(&wait, 1, PollTimeout(std::max(rest, absl::ZeroDuration())));
       if (ready > 0) break;
       if (ready == 0) return false;
@@ -58,18 +56,32 @@ bool AwaitEnds(const std::vector<ProcessIdentity>& processes, absl::Duration tim
   return true;
 }
 
+absl::StatusOr<std::vector<Fd>> KillLeftovers(const CgroupPlan& cgroups, const ProcessIdentity& child) {
+  std::vector<Fd> ending;
+  for (int i = 0; i < kKills && ending.empty(); ++i) {
+    const std::vector<ProcessIdentity> left = LeftOf(cgroups, child);
+    if (left.empty()) break;
+    for (const std::string& directory : cgroups.directories) KillCgroup(directory);
+    KillAll(left);
+    for (const ProcessIdentity& process : left) {
+      auto handle = OpenProcess(process);
+      if (absl::IsNotFound(handle.status())) continue;
+      PERIGEE_RETURN_IF_ERROR(handle.status());
+      ending.push_back(*std::move(handle));
+    }
+  }
+  return ending;
+}
+
 absl::Status EndLeftovers(const CgroupPlan& cgroups, const ProcessIdentity& child, absl::Duration timeout) {
   const auto begin = std::chrono::steady_clock::now();
   while (true) {
+    PERIGEE_ASSIGN_OR_RETURN(const std::vector<Fd> ending, KillLeftovers(cgroups, child));
+    if (ending.empty() && LeftOf(cgroups, child).empty()) return absl::OkStatus();
     const absl::Duration rest = timeout - absl::FromChrono(std::chrono::steady_clock::now() - begin);
-    const std::vector<ProcessIdentity> left = LeftOf(cgroups, child);
-    if (left.empty()) return absl::OkStatus();
-    for (const std::string& directory : cgroups.directories) KillCgroup(directory);
-    KillAll(left);
-    if (rest <= absl::ZeroDuration() || !AwaitEnds(left, rest)) {
+    if (rest <= absl::ZeroDuration() || !AwaitEnds(ending, rest)) {
       return absl::DeadlineExceededError(
-          absl::StrCat("process ", left[0].pid, " and ", left.size() - 1,
-                       " more do not end although killed: is a disk or a mount stuck?"));
+          absl::StrCat(ending.size(), " processes do not end although killed: is a disk or a mount stuck?"));
     }
   }
 }

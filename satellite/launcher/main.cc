@@ -1,10 +1,12 @@
 // perigee-launcher: see launcher.h. It reads no configuration file and no environment.
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <climits>
 #include <cstdio>
 
@@ -15,6 +17,10 @@
 
 namespace perigee::satellite {
 namespace {
+
+// What was killed may have to write first, and a shim that hangs is killed after a while only.
+constexpr std::chrono::seconds kPurgePatience(30);
+constexpr int kPurgeLookMs = 1000;
 
 constexpr char kUsage[] =
     "usage: perigee-launcher --runtime-dir DIRECTORY --agent-uid UID [options]\n"
@@ -147,11 +153,23 @@ absl::StatusOr<Fd> StopSignals() {
   return descriptor;
 }
 
+absl::Status RemoveWholly(Launcher& launcher, const std::string& id) {
+  const auto until = std::chrono::steady_clock::now() + kPurgePatience;
+  while (true) {
+    const absl::Status status = launcher.Remove(id, true);
+    if (!absl::IsDeadlineExceeded(status) || std::chrono::steady_clock::now() >= until) return status;
+    std::vector<pollfd> waits;
+    for (const int descriptor : launcher.WatchDescriptors()) waits.push_back({descriptor, POLLIN, 0});
+    poll(waits.data(), waits.size(), kPurgeLookMs);
+    (void)launcher.TakeChanges();
+  }
+}
+
 absl::Status Purge(const Options& options) {
   PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<Launcher> launcher, Launcher::Open(options.launcher));
   absl::Status status;
   for (const Observed& observed : launcher->Adopt()) {
-    status.Update(Annotate(launcher->Remove(observed.id, true), observed.id));
+    status.Update(Annotate(RemoveWholly(*launcher, observed.id), observed.id));
   }
   return status;
 }

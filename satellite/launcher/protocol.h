@@ -4,7 +4,7 @@
 //
 // A request holds verb=<name> and seq=<number>; its answer holds the same seq, and
 // ok/code/message as in satellite/shim/protocol.h. Requests of one connection are
-// answered in order, but exec when its command has ended. A packet with event=changed and no seq comes unasked when a
+// answered in order, but exec when its command has ended, and remove when what it ends has ended. A packet with event=changed and no seq comes unasked when a
 // replica's state has changed, and holds its Observed.
 //
 //   start   the fields of Run             → the fields of Observed. Equal id and entry_sha256 of a
@@ -14,7 +14,8 @@
 //   adopt   -                             → replicas: list of Observed records
 //   limit   id, [memory_bytes, cpu_millis, pids], [lease] → nothing. What is left out stays.
 //   remove  id, [force=1]                 → nothing, also when there is none. FAILED_PRECONDITION
-//                                           without force while it runs.
+//                                           without force while it runs. DEADLINE_EXCEEDED after a second in
+//                                           which not all has ended: asked again, it goes on.
 //   exec    id, the fields of ExecRequest → the fields of ExecOutcome. NOT_FOUND; FAILED_PRECONDITION
 //                                           when exited; UNIMPLEMENTED when its shim is older than exec.
 //

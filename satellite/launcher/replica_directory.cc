@@ -16,7 +16,6 @@ namespace {
 
 constexpr char kFootingFile[] = "replica";
 constexpr uint32_t kFileMode = 0600;
-constexpr absl::Duration kAnswerTimeout = absl::Seconds(5);
 
 absl::StatusOr<Record> ReadRecord(const std::string& path) {
   PERIGEE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, limits::kLocalPacketBytes));
@@ -100,14 +99,6 @@ absl::StatusOr<Fd> ReplicaDirectory::BeginAsking(const Record& request, absl::Du
         absl::StrCat("the replica's shim is not there: ", socket.status().message()));
   PERIGEE_RETURN_IF_ERROR(SendPacket(socket->get(), EncodeRecord(request), timeout));
   return socket;
-}
-
-absl::StatusOr<Record> ReplicaDirectory::Ask(const Record& request) const {
-  PERIGEE_ASSIGN_OR_RETURN(const Fd socket, BeginAsking(request, kAnswerTimeout));
-  PERIGEE_ASSIGN_OR_RETURN(const std::string packet, ReceivePacket(socket.get(), kAnswerTimeout));
-  PERIGEE_ASSIGN_OR_RETURN(Record answer, DecodeRecord(packet));
-  PERIGEE_RETURN_IF_ERROR(StatusOfAnswer(answer));
-  return answer;
 }
 
 }  // namespace perigee::satellite

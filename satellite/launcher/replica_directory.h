@@ -44,8 +44,6 @@ class ReplicaDirectory {
   Liveness ShimByLock() const;
   // A connection on which the shim was asked, for who does not wait for the answer.
   absl::StatusOr<Fd> BeginAsking(const Record& request, absl::Duration timeout) const;
-  // One request to the shim. UNAVAILABLE when it does not answer.
-  absl::StatusOr<Record> Ask(const Record& request) const;
 
  private:
   std::string path_;

@@ -19,6 +19,8 @@ namespace {
 constexpr size_t kMostConnections = 16;
 constexpr size_t kMostExecutions = 64;
 constexpr absl::Duration kSendTimeout = absl::Seconds(1);
+constexpr size_t kMostRemovals = 64;  // that wait; further ones are told at once to try again
+constexpr std::chrono::seconds kRemovalPatience(1);
 constexpr absl::Duration kShimMargin = absl::Seconds(3);  // a shim answers when the command's time has passed
 
 absl::Status CheckId(const std::string& id) {
@@ -92,6 +94,7 @@ absl::Status LauncherServer::Serve() {
       return ErrnoStatus(errno, "waiting");
     if (waits[0].revents != 0) return absl::OkStatus();
     EndExecs(&waits[executions]);
+    GoOnRemoving();
     bool asked = false;
     for (size_t i = connections_.size(); i-- > 0;) {
       if (waits[2 + i].revents == 0) continue;
@@ -107,7 +110,7 @@ absl::Status LauncherServer::Serve() {
 }
 
 void LauncherServer::Accept() {
-  auto connection = AcceptUnix(listener_.get());
+  auto connection = AcceptUnix(listener_.get(), spare_);
   if (!connection.ok()) return;
   const auto peer = PeerOf(connection->get());
   if (!peer.ok()) return;
@@ -126,18 +129,13 @@ bool LauncherServer::Handle(const Connection& connection) {
   const auto packet = ReceivePacket(connection->get(), absl::ZeroDuration());
   if (!packet.ok()) return absl::IsDeadlineExceeded(packet.status());
   const auto request = DecodeRecord(*packet);
-  Record answer;
-  if (request.ok() && TextField(*request, "verb") == verb::kExec) {
-    const absl::Status begun = BeginExec(*request, connection);
-    if (begun.ok()) return true;
-    PutStatus(begun, answer);
-    answer["seq"] = TextField(*request, "seq");
-  } else if (request.ok()) {
-    answer = Answer(*request);
+  std::optional<Record> answer;
+  if (request.ok()) {
+    answer = Answer(*request, connection);
   } else {
-    PutStatus(request.status(), answer);
+    PutStatus(request.status(), answer.emplace());
   }
-  return SendPacket(connection->get(), EncodeRecord(answer), kSendTimeout).ok();
+  return !answer || SendPacket(connection->get(), EncodeRecord(*answer), kSendTimeout).ok();
 }
 
 absl::Status LauncherServer::BeginExec(const Record& request, const Connection& asker) {
@@ -173,19 +171,56 @@ void LauncherServer::EndExecs(const pollfd* waits) {
 absl::Duration LauncherServer::UntilFirstDeadline() const {
   absl::Duration first = absl::InfiniteDuration();
   const auto now = std::chrono::steady_clock::now();
-  for (const Execution& execution : executions_) {
-    first = std::min(first, std::max(absl::FromChrono(execution.deadline - now), absl::ZeroDuration()));
-  }
+  const auto note = [&](std::chrono::steady_clock::time_point deadline) {
+    first = std::min(first, std::max(absl::FromChrono(deadline - now), absl::ZeroDuration()));
+  };
+  for (const Execution& execution : executions_) note(execution.deadline);
+  for (const Removal& removal : removals_) note(removal.deadline);
   return first;
 }
 
-Record LauncherServer::Answer(const Record& request) {
+// Nothing when the answer comes later.
+std::optional<Record> LauncherServer::Answer(const Record& request, const Connection& asker) {
+  const std::string name = TextField(request, "verb");
   Record answer;
-  const absl::Status done = Carry(request, answer);
+  absl::Status done;
+  if (name == verb::kExec) {
+    done = BeginExec(request, asker);
+    if (done.ok()) return std::nullopt;
+  } else if (name == verb::kRemove) {
+    done = Remove(request);
+    if (absl::IsDeadlineExceeded(done) && removals_.size() < kMostRemovals) {
+      removals_.push_back({request, asker, std::chrono::steady_clock::now() + kRemovalPatience});
+      return std::nullopt;
+    }
+  } else {
+    done = Carry(request, answer);
+  }
   if (!done.ok()) answer.clear();
   PutStatus(done, answer);
   answer["seq"] = TextField(request, "seq");
   return answer;
+}
+
+absl::Status LauncherServer::Remove(const Record& request) {
+  const std::string id = TextField(request, "id");
+  PERIGEE_RETURN_IF_ERROR(CheckId(id));
+  return launcher_.Remove(id, FlagField(request, "force"));
+}
+
+void LauncherServer::GoOnRemoving() {
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(removals_, [&](const Removal& removal) {
+    const Connection asker = removal.asker.lock();
+    if (asker == nullptr) return true;
+    const absl::Status done = Remove(removal.request);
+    if (absl::IsDeadlineExceeded(done) && now < removal.deadline) return false;
+    Record answer;
+    PutStatus(done, answer);
+    answer["seq"] = TextField(removal.request, "seq");
+    (void)SendPacket(asker->get(), EncodeRecord(answer), absl::ZeroDuration());
+    return true;
+  });
 }
 
 absl::Status LauncherServer::Carry(const Record& request, Record& answer) {
@@ -206,7 +241,6 @@ absl::Status LauncherServer::Carry(const Record& request, Record& answer) {
   }
   PERIGEE_RETURN_IF_ERROR(CheckId(id));
   if (name == verb::kSignal) return CarrySignal(launcher_, id, request);
-  if (name == verb::kRemove) return launcher_.Remove(id, FlagField(request, "force"));
   if (name == verb::kLimit) {
     PERIGEE_ASSIGN_OR_RETURN(const LimitChange change, ChangeOf(request));
     return launcher_.Limit(id, change);

@@ -27,13 +27,7 @@ struct Prepared {
 absl::StatusOr<Fd> InMemory(const std::string& bytes) {
   Fd file(memfd_create("spec", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file.valid()) return ErrnoStatus(errno, "making a memory file for the spec");
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t written = write(file.get(), bytes.data() + done, bytes.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrnoStatus(errno, "filling the memory file of the spec");
-    done += static_cast<size_t>(written);
-  }
+  PERIGEE_RETURN_IF_ERROR(WriteAll(file.get(), bytes, "the memory file of the spec"));
   fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
   return file;
 }

@@ -57,6 +57,7 @@ class Runtime {
   // Limits and lease of a running replica. NOT_FOUND, FAILED_PRECONDITION (exited, or its lease has expired).
   virtual absl::Status Limit(const std::string& id, const LimitChange& change) = 0;
   // Forgets an exited replica and ends what it left behind; kForce: kills it first. OK when there is none.
+  // DEADLINE_EXCEEDED: killed, and not ended yet (a disk or a mount is stuck): ask again.
   virtual absl::Status Remove(const std::string& id, RemoveMode mode) = 0;
   // A command beside the replica's process, confined as it is (ExecRequest). `done` is called once: inside this call
   // or later on a thread of the runtime, so it must not block or call the runtime. It may come late: who cannot wait

@@ -18,30 +18,12 @@
 namespace perigee::satellite {
 namespace {
 
-constexpr uint64_t kProcFileBytes = 4096;
 constexpr uint64_t kProcsFileBytes = 4 << 20;
 
 struct Entry {
   ProcessIdentity identity;
-  pid_t parent = 0;
-  pid_t session = 0;
+  ProcessStat stat;
 };
-
-// Fields of /proc/PID/stat after the name, from field 3 (state): parent is 4, session 6, start 22.
-bool ReadEntry(pid_t pid, const std::string& boot_id, Entry& entry) {
-  const auto text = ReadFile(absl::StrCat("/proc/", pid, "/stat"), kProcFileBytes);
-  const size_t end_of_name = text.ok() ? text->rfind(')') : std::string::npos;
-  if (end_of_name == std::string::npos) return false;
-  const std::vector<std::string> fields =
-      absl::StrSplit(text->substr(end_of_name + 1), ' ', absl::SkipEmpty());
-  uint64_t start = 0;
-  if (fields.size() <= 22 - 3 || !absl::SimpleAtoi(fields[4 - 3], &entry.parent) ||
-      !absl::SimpleAtoi(fields[6 - 3], &entry.session) || !absl::SimpleAtoi(fields[22 - 3], &start)) {
-    return false;
-  }
-  entry.identity = {boot_id, pid, start};
-  return true;
-}
 
 std::vector<Entry> AllProcesses() {
   std::vector<Entry> entries;
@@ -50,8 +32,9 @@ std::vector<Entry> AllProcesses() {
   if (!names.ok() || !boot_id.ok()) return entries;
   for (const std::string& name : *names) {
     pid_t pid = 0;
-    Entry entry;
-    if (absl::SimpleAtoi(name, &pid) && ReadEntry(pid, *boot_id, entry)) entries.push_back(std::move(entry));
+    if (!absl::SimpleAtoi(name, &pid)) continue;
+    const auto stat = ReadProcessStat(pid);
+    if (stat.ok()) entries.push_back({{*boot_id, pid, stat->start_ticks}, *stat});
   }
   return entries;
 }
@@ -60,7 +43,7 @@ std::vector<Entry> AllProcesses() {
 
 std::vector<ProcessIdentity> DescendantsOf(pid_t root) {
   std::multimap<pid_t, ProcessIdentity> by_parent;
-  for (Entry& entry : AllProcesses()) by_parent.emplace(entry.parent, std::move(entry.identity));
+  for (Entry& entry : AllProcesses()) by_parent.emplace(entry.stat.parent, std::move(entry.identity));
   std::vector<ProcessIdentity> found;
   std::set<pid_t> seen = {root};
   std::vector<pid_t> parents = {root};
@@ -79,7 +62,7 @@ std::vector<ProcessIdentity> DescendantsOf(pid_t root) {
 std::vector<ProcessIdentity> MembersOfSession(pid_t session) {
   std::vector<ProcessIdentity> found;
   for (Entry& entry : AllProcesses()) {
-    if (session > 0 && entry.session == session) found.push_back(std::move(entry.identity));
+    if (session > 0 && entry.stat.session == session) found.push_back(std::move(entry.identity));
   }
   return found;
 }

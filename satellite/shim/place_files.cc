@@ -72,13 +72,8 @@ absl::StatusOr<Layers> PlanLayers(const std::vector<RunFile>& files) {
 }
 
 absl::Status Fill(int fd, const RunFile& file, const Placing& placing) {
-  size_t done = 0;
-  while (done < file.content.size()) {
-    const ssize_t written = write(fd, file.content.data() + done, file.content.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Failed(file);
-    done += static_cast<size_t>(written);
-  }
+  PERIGEE_RETURN_IF_ERROR(
+      Annotate(WriteAll(fd, file.content, "its content"), absl::StrCat("placing the file ", file.path)));
   if (fchown(fd, placing.uid, placing.gid) != 0 || fchmod(fd, file.mode) != 0) return Failed(file);
   return absl::OkStatus();
 }

@@ -213,7 +213,7 @@ void Shim::OnTime() {
 }
 
 void Shim::OnConnection() {
-  auto connection = AcceptUnix(listener_.get());
+  auto connection = AcceptUnix(listener_.get(), spare_);
   if (!connection.ok()) return;
   const auto peer = PeerOf(connection->get());
   if (!peer.ok() || (peer->uid != 0 && peer->uid != geteuid())) return;

@@ -16,6 +16,7 @@
 #include "satellite/shim/log_writer.h"
 #include "satellite/shim/protocol.h"
 #include "shared/base/files.h"
+#include "shared/base/spare_descriptor.h"
 
 namespace perigee::satellite {
 
@@ -79,6 +80,7 @@ class Shim {
   State state_;
   Child child_;
   Fd signals_, timer_, listener_;
+  SpareDescriptor spare_;
   std::vector<Fd> connections_;
   std::vector<Execution> executions_;
   int64_t oom_kills_before_ = 0;

@@ -41,16 +41,6 @@ absl::StatusOr<std::string> ReadAll(int fd, uint64_t limit, std::string_view wha
   }
 }
 
-absl::Status WriteAll(int fd, std::string_view content, std::string_view what) {
-  while (!content.empty()) {
-    const ssize_t written = write(fd, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrnoStatus(errno, absl::StrCat("writing ", ToAbsl(what)));
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SyncDirectoryOf(const std::string& path) {
   const std::string parent = ParentOf(path);
   const Fd directory(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -101,6 +91,16 @@ absl::Status MakeDirectory(const std::string& path, uint32_t mode) {
 }
 
 }  // namespace
+
+absl::Status WriteAll(int fd, std::string_view content, std::string_view what) {
+  while (!content.empty()) {
+    const ssize_t written = write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return ErrnoStatus(errno, absl::StrCat("writing ", ToAbsl(what)));
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t limit) {
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -21,6 +21,9 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
 // As above without the fsyncs, for runtime state that does not outlive a boot.
 absl::Status WriteRuntimeFile(const std::string& path, std::string_view content, uint32_t mode);
 
+// All of it, from where the descriptor stands. `what` is for the message: "writing <what>".
+absl::Status WriteAll(int fd, std::string_view content, std::string_view what);
+
 // Makes the directory and its parents; the last one gets `mode` even if it was there.
 absl::Status EnsureDirectory(const std::string& path, uint32_t mode);
 bool FileExists(const std::string& path);

@@ -16,7 +16,12 @@ inline constexpr int kEpochMarks = 64;  // of a satellite's entries, one for eac
 inline constexpr uint64_t kStatusMessageBytes = 64 << 10;  // one status delta part
 inline constexpr uint64_t kStreamMessageBytes = 1 << 20;   // one message of a session
 inline constexpr uint64_t kDeltaPartBytes = 768 << 10;     // entries in one part of a delta
-inline constexpr uint64_t kHttpBodyBytes = 256 << 10;      // enrol, login, recover
+// What one satellite may have stored for it, what that may be as parts on their way, and one entry of it. The first
+// leaves the second room for what wraps the entries, so that whatever is stored can be delivered.
+inline constexpr uint64_t kSatelliteEntriesBytes = 224ull << 20;
+inline constexpr uint64_t kDeltaBytes = 256ull << 20;
+inline constexpr uint64_t kEntryBytes = kStreamMessageBytes;
+inline constexpr uint64_t kHttpBodyBytes = 256 << 10;  // enrol, login, recover
 inline constexpr uint64_t kTokenFileBytes = 4096;
 inline constexpr uint64_t kLocalPacketBytes = 4 << 20;  // launcher socket
 inline constexpr uint64_t kLogLineBytes = 16 << 10;
@@ -26,6 +31,8 @@ inline constexpr size_t kStringLength = 64 << 10;  // any other text field
 inline constexpr int kTransactionKeys = 1'000;     // changed objects
 inline constexpr size_t kTransactionRows = 4'096;  // keys written: objects, their status, audit records
 inline constexpr size_t kTransactionBytes = 16 << 20;
+inline constexpr size_t kSequenceBytes =
+    kTransactionBytes / 2;  // entries put by one sequence; the rest follows
 inline constexpr size_t kStoreKeyBytes = 1'024;
 inline constexpr size_t kGroupCommitTransactions = 256;  // made durable by one fsync
 inline constexpr size_t kGroupCommitBytes = 16 << 20;

@@ -17,31 +17,6 @@ namespace {
 
 constexpr uint64_t kProcFileBytes = 4096;
 
-struct ProcessStat {
-  char state = '?';
-  uint64_t start_ticks = 0;
-};
-
-absl::StatusOr<ProcessStat> ReadStat(pid_t pid) {
-  auto text = ReadFile(absl::StrCat("/proc/", pid, "/stat"), kProcFileBytes);
-  // ESRCH, which is NOT_FOUND too, is what reading gives when the process ends between open and read.
-  if (absl::IsNotFound(text.status())) return absl::NotFoundError(absl::StrCat("process ", pid, " is gone"));
-  if (!text.ok()) return text.status();
-  // The command's name may itself hold spaces and parentheses: count from its last one. State is field 3.
-  const size_t end_of_name = text->rfind(')');
-  if (end_of_name == std::string::npos)
-    return absl::DataLossError(absl::StrCat("/proc/", pid, "/stat is odd"));
-  const std::vector<std::string> fields =
-      absl::StrSplit(text->substr(end_of_name + 1), ' ', absl::SkipEmpty());
-  ProcessStat stat;
-  constexpr size_t kStartTicks = 22 - 3;
-  if (fields.size() <= kStartTicks || !absl::SimpleAtoi(fields[kStartTicks], &stat.start_ticks)) {
-    return absl::DataLossError(absl::StrCat("/proc/", pid, "/stat is odd"));
-  }
-  stat.state = fields[0][0];
-  return stat;
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> BootId() {
@@ -50,9 +25,31 @@ absl::StatusOr<std::string> BootId() {
   return id;
 }
 
+absl::StatusOr<ProcessStat> ReadProcessStat(pid_t pid) {
+  auto text = ReadFile(absl::StrCat("/proc/", pid, "/stat"), kProcFileBytes);
+  // ESRCH, which is NOT_FOUND too, is what reading gives when the process ends between open and read.
+  if (absl::IsNotFound(text.status())) return absl::NotFoundError(absl::StrCat("process ", pid, " is gone"));
+  if (!text.ok()) return text.status();
+  // The command's name may itself hold spaces and parentheses: count from its last one. What follows is field 3.
+  const size_t end_of_name = text->rfind(')');
+  if (end_of_name == std::string::npos)
+    return absl::DataLossError(absl::StrCat("/proc/", pid, "/stat is odd"));
+  const std::vector<std::string> fields =
+      absl::StrSplit(text->substr(end_of_name + 1), ' ', absl::SkipEmpty());
+  ProcessStat stat;
+  constexpr size_t kFirst = 3, kParent = 4, kSession = 6, kStartTicks = 22;
+  if (fields.size() <= kStartTicks - kFirst || !absl::SimpleAtoi(fields[kParent - kFirst], &stat.parent) ||
+      !absl::SimpleAtoi(fields[kSession - kFirst], &stat.session) ||
+      !absl::SimpleAtoi(fields[kStartTicks - kFirst], &stat.start_ticks)) {
+    return absl::DataLossError(absl::StrCat("/proc/", pid, "/stat is odd"));
+  }
+  stat.state = fields[0][0];
+  return stat;
+}
+
 absl::StatusOr<ProcessIdentity> IdentityOf(pid_t pid) {
   PERIGEE_ASSIGN_OR_RETURN(std::string boot_id, BootId());
-  PERIGEE_ASSIGN_OR_RETURN(const ProcessStat stat, ReadStat(pid));
+  PERIGEE_ASSIGN_OR_RETURN(const ProcessStat stat, ReadProcessStat(pid));
   return ProcessIdentity{std::move(boot_id), pid, stat.start_ticks};
 }
 
@@ -62,7 +59,7 @@ Liveness LivenessOf(const ProcessIdentity& identity) {
   const auto boot_id = BootId();
   if (!boot_id.ok()) return Liveness::kUnknown;
   if (*boot_id != identity.boot_id) return Liveness::kGone;
-  const auto stat = ReadStat(identity.pid);
+  const auto stat = ReadProcessStat(identity.pid);
   if (absl::IsNotFound(stat.status())) return Liveness::kGone;
   if (!stat.ok()) return Liveness::kUnknown;
   const bool same = stat->start_ticks == identity.start_ticks;

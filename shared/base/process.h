@@ -21,6 +21,15 @@ struct ProcessIdentity {
 // /proc/sys/kernel/random/boot_id
 absl::StatusOr<std::string> BootId();
 absl::StatusOr<ProcessIdentity> IdentityOf(pid_t pid);
+// What /proc/PID/stat says (proc(5)).
+struct ProcessStat {
+  char state = '?';
+  pid_t parent = 0;
+  pid_t session = 0;
+  uint64_t start_ticks = 0;
+};
+// NOT_FOUND when it is gone.
+absl::StatusOr<ProcessStat> ReadProcessStat(pid_t pid);
 // Not to be able to look (no descriptor left, no memory) is no proof of anything: who would end or clear away what is
 // gone leaves alone what is unknown, and looks again later.
 enum class Liveness { kAlive, kGone, kUnknown };

@@ -53,8 +53,9 @@ const sockaddr* Generic(const Address& address) {
   return reinterpret_cast<const sockaddr*>(&address.name);
 }
 
+// Never blocks: not in a connect either, to one that hangs and whose backlog is full.
 absl::StatusOr<Fd> NewSocket() {
-  Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  Fd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return ErrnoStatus(errno, "making a local socket");
   return fd;
 }
@@ -90,15 +91,8 @@ absl::Status PeerGone() {
 absl::StatusOr<Fd> ToMemoryFile(std::string_view packet) {
   Fd file(memfd_create("packet", MFD_CLOEXEC));
   if (!file.valid()) return ErrnoStatus(errno, "making a memory file for a packet");
-  size_t done = 0;
-  while (done < packet.size()) {
-    const ssize_t written =
-        pwrite(file.get(), packet.data() + done, packet.size() - done, static_cast<off_t>(done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return ErrnoStatus(errno, "filling a memory file for a packet");
-    done += static_cast<size_t>(written);
-  }
-  return file;
+  PERIGEE_RETURN_IF_ERROR(WriteAll(file.get(), packet, "a memory file for a packet"));
+  return file;  // the receiver reads from its beginning, wherever it stands
 }
 
 absl::StatusOr<std::string> FromMemoryFile(int file) {
@@ -192,11 +186,14 @@ absl::StatusOr<Fd> ConnectUnix(const std::string& path) {
   return fd;
 }
 
-absl::StatusOr<Fd> AcceptUnix(int listener) {
+absl::StatusOr<Fd> AcceptUnix(int listener, SpareDescriptor& spare) {
   while (true) {
     Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
     if (fd.valid()) return fd;
-    if (errno != EINTR && errno != ECONNABORTED) return ErrnoStatus(errno, "accepting on a local socket");
+    const int error = errno;
+    if (error == EINTR || error == ECONNABORTED) continue;
+    if (SpareDescriptor::Helps(error)) spare.RefuseOne(listener);
+    return ErrnoStatus(error, "accepting on a local socket");
   }
 }
 

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "shared/base/files.h"
+#include "shared/base/spare_descriptor.h"
 
 namespace perigee {
 
@@ -22,7 +23,8 @@ struct PeerCredentials {
 // directory handle.
 absl::StatusOr<Fd> ListenUnix(const std::string& path, uint32_t mode);
 absl::StatusOr<Fd> ConnectUnix(const std::string& path);
-absl::StatusOr<Fd> AcceptUnix(int listener);
+// Does not block. One that cannot be had for want of a descriptor is refused.
+absl::StatusOr<Fd> AcceptUnix(int listener, SpareDescriptor& spare);
 absl::StatusOr<PeerCredentials> PeerOf(int socket);
 // Larger packets than limits::kLocalPacketBytes are refused. DEADLINE_EXCEEDED, UNAVAILABLE when the peer has
 // gone.

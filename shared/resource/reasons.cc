@@ -101,8 +101,9 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
      "Apply the Secret, or correct the name in the task's files or env"},
     {reason::kMissingKey, kProblem, "A task refers to a key that its Config or Secret does not have.",
      "Add the key, or correct it in the task's files or env"},
-    {reason::kTooLarge, kProblem, "What the replica needs is larger than one entry may be.",
-     "Make the Config or Secret smaller; large files belong on the host"},
+    {reason::kTooLarge, kProblem, "What the replica needs is larger than can be delivered to its satellite.",
+     "Make its Config or Secret smaller, or use fewer of them on one satellite; large files belong on the "
+     "host"},
     {reason::kHeld, kWaiting, "An operator holds changes here; what runs keeps running.",
      "See by whom and why: cloudctl describe"},
     {reason::kPaused, kWaiting, "An operator has paused the workload; what runs keeps running.",

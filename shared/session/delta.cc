@@ -10,14 +10,7 @@
 namespace perigee {
 namespace {
 
-// A satellite's entries in all; far above limits::kReplicasPerSite replicas with the largest Config each is
-// nonsense.
-constexpr uint64_t kWholeDeltaBytes = 256ull << 20;
 constexpr size_t kDigestBytes = 32;
-
-uint64_t SizeOf(const v1::Entry& entry) {
-  return entry.key().size() + entry.payload().size() + 48;
-}
 
 // Starts another part when `bytes` more would make the last one too large.
 v1::Delta& PartFor(uint64_t bytes, std::vector<v1::Delta>* parts, uint64_t* filled) {
@@ -84,6 +77,11 @@ absl::Status CheckOrder(const AppliedState& have, const v1::Delta& delta) {
 
 }  // namespace
 
+uint64_t SizeInDelta(const v1::Entry& entry) {
+  constexpr uint64_t kDigestAndTags = 48;
+  return entry.key().size() + entry.payload().size() + kDigestAndTags;
+}
+
 Digests DesiredEntries::DigestMap() const {
   Digests digests;
   for (const auto& [key, entry] : entries) digests.emplace(key, entry.sha256());
@@ -98,7 +96,7 @@ std::vector<v1::Delta> BuildDelta(const v1::Epoch& epoch, const DesiredEntries& 
       const auto had = base->digests.find(key);
       if (had != base->digests.end() && had->second == entry.sha256()) continue;
     }
-    *PartFor(SizeOf(entry), &parts, &filled).add_puts() = entry;
+    *PartFor(SizeInDelta(entry), &parts, &filled).add_puts() = entry;
   }
   if (base != nullptr) {
     for (const auto& [key, sha256] : base->digests) {
@@ -130,7 +128,7 @@ absl::StatusOr<std::optional<v1::Delta>> DeltaAssembler::Add(v1::Delta part) {
         absl::StrCat("Part ", index, " of ", parts, " of a delta came out of order."));
   }
   bytes_ += part.ByteSizeLong();
-  if (bytes_ > kWholeDeltaBytes) {
+  if (bytes_ > limits::kDeltaBytes) {
     Clear();
     return absl::InvalidArgumentError("The delta is larger than a satellite's entries may be.");
   }

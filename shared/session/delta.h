@@ -43,6 +43,9 @@ struct Base {
   Digests digests;
 };
 
+// What an entry takes of limits::kDeltaPartBytes and limits::kSatelliteEntriesBytes.
+uint64_t SizeInDelta(const v1::Entry& entry);
+
 // From `base` to `desired`; a snapshot when null. In parts of at most limits::kDeltaPartBytes each (an entry
 // larger than that has a part of its own). At least one part.
 std::vector<v1::Delta> BuildDelta(const v1::Epoch& epoch, const DesiredEntries& desired, const Base* base);

@@ -15,62 +15,13 @@
 #include "satellite/shim/descendants.h"
 #include "shared/base/files.h"
 #include "shared/base/unix_socket.h"
-#include "tests/conformance/satellite/runtime/launcher_process.h"
+#include "tests/conformance/satellite/runtime/adoption_fixture.h"
 
 namespace perigee::satellite {
 namespace {
 
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
-
-class AdoptionTest : public ::testing::Test {
- protected:
-  AdoptionTest() : launcher_({}) {}
-
-  void Connect() {
-    runtime_ = NewProcessRuntime({.runtime_dir = launcher_.runtime_dir(), .call_timeout = absl::Seconds(20)});
-    runtime_->Listen(told_.AsListener());
-    EXPECT_TRUE(Eventually([&] { return runtime_->Adopt().ok(); }));
-  }
-  StartRequest Recorder(const std::string& id) {
-    chmod((launcher_.root() + "/logs").c_str(), 0777);
-    return launcher_.Request(id, {"record", launcher_.root() + "/logs/record-" + id});
-  }
-  size_t Starts(const std::string& id) {
-    const auto content = ReadFile(launcher_.root() + "/logs/record-" + id, 1 << 20);
-    return content.ok() ? static_cast<size_t>(std::count(content->begin(), content->end(), '\n')) : 0;
-  }
-  // The exit code of a launcher with these arguments, which ends by itself.
-  int RunLauncher(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(),
-                     {BinaryPath("perigee-launcher"), "--runtime-dir", launcher_.runtime_dir()});
-    std::vector<char*> pointers;
-    for (std::string& argument : arguments) pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    const pid_t pid = fork();
-    if (pid == 0) {
-      execv(pointers[0], pointers.data());
-      _exit(127);
-    }
-    int status = 0;
-    EXPECT_EQ(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  std::vector<Observed> All() {
-    absl::StatusOr<std::vector<Observed>> all = absl::UnavailableError("");
-    EXPECT_TRUE(Eventually([&] { return (all = runtime_->Adopt()).ok(); })) << all.status();
-    return all.ok() ? *all : std::vector<Observed>();
-  }
-  State StateOf(const std::string& id) {
-    const auto state = ReplicaDirectory(launcher_.runtime_dir() + "/replicas/" + id).ReadState();
-    EXPECT_TRUE(state.ok()) << state.status();
-    return state.ok() ? *state : State();
-  }
-
-  LauncherProcess launcher_;
-  Collector told_;
-  std::unique_ptr<Runtime> runtime_;
-};
 
 TEST_F(AdoptionTest, ReplicasOutliveTheLauncherHoweverItEnds) {
   launcher_.Start();
@@ -118,7 +69,7 @@ TEST_F(AdoptionTest, AReplicaWhoseShimIsKilledIsEndedAndTold) {
   ASSERT_TRUE(told_.AwaitExit("a"));
   EXPECT_EQ(told_.Last("a").exit->kind, Exit::Kind::kLost);
   EXPECT_EQ(LivenessOf(state.child), Liveness::kGone);
-  EXPECT_TRUE(runtime_->Remove("a").ok());
+  EXPECT_TRUE(RemoveWholly(*runtime_, "a").ok());
   EXPECT_TRUE(All().empty());
 }
 
@@ -161,6 +112,9 @@ TEST_F(AdoptionTest, ALauncherOutOfDescriptorsEndsNobody) {
     ASSERT_EQ(all.size(), 1u);
     EXPECT_EQ(all[0].phase, Phase::kRunning);
     EXPECT_FALSE(runtime_->Remove("a").ok());
+    const auto further = ConnectUnix(launcher_.runtime_dir() + "/" + kLauncherSocket);
+    ASSERT_TRUE(further.ok());
+    EXPECT_TRUE(absl::IsUnavailable(ReceivePacket(further->get(), kPatience).status())) << "refused at once";
   }
   LimitDescriptors(launcher_.pid(), before.rlim_cur);
   EXPECT_EQ(All()[0].phase, Phase::kRunning);
@@ -196,7 +150,7 @@ TEST_F(AdoptionTest, OrdersToAShimDoNotReachAReusedProcess) {
   ASSERT_TRUE(directory.WriteState(forged).ok());
   launcher_.Start();
   EXPECT_TRUE(runtime_ != nullptr && All().size() == 1u);
-  EXPECT_TRUE(runtime_->Remove("a", RemoveMode::kForce).ok());
+  EXPECT_TRUE(RemoveWholly(*runtime_, "a", RemoveMode::kForce).ok());
   KillAll({real.shim, real.child});  // where no cgroup led to it
 }
 
@@ -249,116 +203,6 @@ TEST_F(AdoptionTest, ASecondLauncherDoesNotGetTheDirectory) {
   EXPECT_EQ(RunLauncher({"--agent-uid", "0"}), 1);
   EXPECT_TRUE(runtime_->Adopt().ok());
 }
-
-// The launcher dies at each point of a start: the next one finds the replica or
-// nothing of it, and starting again gives exactly one process.
-class StartCrash : public AdoptionTest, public ::testing::WithParamInterface<const char*> {};
-
-TEST_P(StartCrash, LeavesAReplicaOrNothing) {
-  launcher_.Start(absl::StrCat(GetParam(), "=crash"));
-  Connect();
-  EXPECT_TRUE(absl::IsUnavailable(runtime_->Start(Recorder("a")).status()));
-  ASSERT_TRUE(launcher_.AwaitEnd());
-  launcher_.Start();
-  const std::vector<Observed> before = All();
-  EXPECT_LE(before.size(), 1u);
-  const auto started = runtime_->Start(Recorder("a"));
-  ASSERT_TRUE(started.ok()) << started.status();
-  if (!before.empty() && !before[0].run.empty()) {
-    EXPECT_EQ(started->run, before[0].run);
-  }
-  EXPECT_TRUE(Eventually([&] { return All().at(0).phase == Phase::kRunning && Starts("a") == 1; }));
-  EXPECT_TRUE(runtime_->Remove("a", RemoveMode::kForce).ok());
-  EXPECT_TRUE(All().empty());
-}
-
-INSTANTIATE_TEST_SUITE_P(Points, StartCrash,
-                         ::testing::Values("launcher.start.before_mkdir", "launcher.start.after_mkdir",
-                                           "launcher.start.before_cgroup", "launcher.start.after_cgroup",
-                                           "launcher.start.before_spec", "launcher.start.before_spawn",
-                                           "launcher.start.after_spawn", "files.write.before_rename"),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '.', '_');
-                           return name;
-                         });
-
-// An error at each point is told, leaves nothing, and the next start succeeds.
-class StartError : public AdoptionTest, public ::testing::WithParamInterface<const char*> {};
-
-TEST_P(StartError, LeavesNothing) {
-  launcher_.Start(absl::StrCat(GetParam(), "=error@1"));
-  Connect();
-  EXPECT_FALSE(runtime_->Start(Recorder("a")).ok());
-  EXPECT_TRUE(All().empty());
-  EXPECT_FALSE(FileExists(launcher_.runtime_dir() + "/replicas/a"));
-  EXPECT_TRUE(runtime_->Start(Recorder("a")).ok());
-}
-
-INSTANTIATE_TEST_SUITE_P(Points, StartError,
-                         ::testing::Values("launcher.start.before_mkdir", "launcher.start.after_mkdir",
-                                           "launcher.start.before_cgroup", "launcher.start.after_cgroup",
-                                           "launcher.start.before_spec", "launcher.start.before_spawn",
-                                           "launcher.start.after_spawn"),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '.', '_');
-                           return name;
-                         });
-
-class ShimCrash : public AdoptionTest, public ::testing::WithParamInterface<const char*> {};
-
-TEST_P(ShimCrash, IsToldAndLeavesNoProcess) {
-  launcher_.Start(absl::StrCat(GetParam(), "=crash"));
-  Connect();
-  const auto started = runtime_->Start(Recorder("a"));
-  ASSERT_TRUE(started.ok()) << started.status();
-  EXPECT_TRUE(Eventually([&] { return All().at(0).phase == Phase::kExited; }));
-  EXPECT_NE(All().at(0).exit->kind, Exit::Kind::kCode);
-  const pid_t process = All().at(0).pid;
-  if (process > 0) {
-    for (const ProcessIdentity& member : MembersOfSession(process))
-      EXPECT_EQ(LivenessOf(member), Liveness::kGone);
-  }
-  EXPECT_TRUE(runtime_->Remove("a").ok());
-  EXPECT_TRUE(All().empty());
-}
-
-INSTANTIATE_TEST_SUITE_P(Points, ShimCrash,
-                         ::testing::Values("shim.start.before_state", "shim.start.after_fork",
-                                           "shim.state.before_write"),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '.', '_');
-                           return name;
-                         });
-
-class RemoveCrash : public AdoptionTest, public ::testing::WithParamInterface<const char*> {};
-
-TEST_P(RemoveCrash, CanBeRepeated) {
-  launcher_.Start(absl::StrCat(GetParam(), "=crash"));
-  Connect();
-  ASSERT_TRUE(runtime_->Start(Recorder("a")).ok());
-  const State state = StateOf("a");
-  EXPECT_TRUE(absl::IsUnavailable(runtime_->Remove("a", RemoveMode::kForce)));
-  ASSERT_TRUE(launcher_.AwaitEnd());
-  launcher_.Start();
-  All();
-  EXPECT_TRUE(runtime_->Remove("a", RemoveMode::kForce).ok());
-  EXPECT_TRUE(All().empty());
-  EXPECT_EQ(LivenessOf(state.child), Liveness::kGone);
-  EXPECT_EQ(LivenessOf(state.shim), Liveness::kGone);
-  EXPECT_FALSE(FileExists(launcher_.runtime_dir() + "/replicas/a"));
-}
-
-INSTANTIATE_TEST_SUITE_P(Points, RemoveCrash,
-                         ::testing::Values("launcher.remove.before_shim", "launcher.remove.after_shim",
-                                           "launcher.remove.before_directory"),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '.', '_');
-                           return name;
-                         });
 
 // A state that cannot be written is written as soon as it can be.
 TEST_F(AdoptionTest, AnExitIsWrittenInTheEnd) {

@@ -186,7 +186,7 @@ TEST_P(RuntimeConformance, AnotherEntryWaitsForTheRemovalOfTheFirst) {
   StartRequest other = subject_->Running("a");
   other.entry_sha256 = std::string(64, 'b');
   EXPECT_TRUE(absl::IsAlreadyExists(runtime().Start(other).status()));
-  EXPECT_TRUE(runtime().Remove("a", RemoveMode::kForce).ok());
+  EXPECT_TRUE(RemoveWholly(runtime(), "a", RemoveMode::kForce).ok());
   const Observed second = Started(other);
   EXPECT_EQ(second.entry_sha256, other.entry_sha256);
   EXPECT_NE(second.run, first.run);
@@ -200,7 +200,7 @@ TEST_P(RuntimeConformance, AProgramThatIsMissingIsToldAsThat) {
   EXPECT_EQ(observed.exit->number, ENOENT);
   EXPECT_EQ(observed.exit->error, "program not found: /no/such/program");
   EXPECT_TRUE(told_.AwaitExit("a"));
-  EXPECT_TRUE(runtime().Remove("a").ok());
+  EXPECT_TRUE(RemoveWholly(runtime(), "a").ok());
   EXPECT_THAT(Ids(), ElementsAre());
 }
 
@@ -260,9 +260,9 @@ TEST_P(RuntimeConformance, RemovingWaitsForTheEndUnlessForced) {
   const Observed first = Started(subject_->Running("a"));
   EXPECT_TRUE(absl::IsFailedPrecondition(runtime().Remove("a")));
   EXPECT_THAT(Ids(), ElementsAre("a"));
-  EXPECT_TRUE(runtime().Remove("a", RemoveMode::kForce).ok());
+  EXPECT_TRUE(RemoveWholly(runtime(), "a", RemoveMode::kForce).ok());
   EXPECT_THAT(Ids(), ElementsAre());
-  EXPECT_TRUE(runtime().Remove("a").ok());
+  EXPECT_TRUE(RemoveWholly(runtime(), "a").ok());
   EXPECT_NE(Started(subject_->Running("a")).run, first.run);
 }
 
@@ -290,7 +290,7 @@ TEST_P(RuntimeConformance, ALeaseCanBeExtendedAndTakenAwayUntilItHasPassed) {
   EXPECT_EQ(told_.Last("a").phase, Phase::kRunning);
   EXPECT_TRUE(
       absl::IsFailedPrecondition(runtime().Limit("a", {.lease = subject_->SinceBoot() + absl::Hours(2)})));
-  EXPECT_TRUE(runtime().Remove("a", RemoveMode::kForce).ok());
+  EXPECT_TRUE(RemoveWholly(runtime(), "a", RemoveMode::kForce).ok());
 }
 
 TEST_P(RuntimeConformance, ACommandBesideTheProcessTellsHowItEnded) {

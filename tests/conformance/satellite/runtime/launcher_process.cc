@@ -46,6 +46,12 @@ bool Eventually(const std::function<bool()>& condition) {
   return true;
 }
 
+absl::Status RemoveWholly(Runtime& runtime, const std::string& id, RemoveMode mode) {
+  absl::Status status;
+  Eventually([&] { return !absl::IsDeadlineExceeded(status = runtime.Remove(id, mode)); });
+  return status;
+}
+
 absl::StatusOr<ExecOutcome> OutcomeOfExec(Runtime& runtime, const std::string& id,
                                           const ExecRequest& request) {
   struct Answer {
@@ -88,7 +94,9 @@ void LauncherProcess::EndReplicas() {
   absl::StatusOr<std::vector<Observed>> all = absl::UnavailableError("");
   EXPECT_TRUE(Eventually([&] { return (all = runtime->Adopt()).ok(); })) << all.status();
   if (!all.ok()) return;
-  for (const Observed& observed : *all) EXPECT_TRUE(runtime->Remove(observed.id, RemoveMode::kForce).ok());
+  for (const Observed& observed : *all) {
+    EXPECT_TRUE(RemoveWholly(*runtime, observed.id, RemoveMode::kForce).ok());
+  }
 }
 
 void LauncherProcess::Start(const std::string& failpoints) {

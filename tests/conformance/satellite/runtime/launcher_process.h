@@ -23,6 +23,9 @@ std::string ProbePath();
 // Asks again and again, until it is true or patience ends.
 bool Eventually(const std::function<bool()>& condition);
 
+// As an agent does: again while something has not ended yet.
+absl::Status RemoveWholly(Runtime& runtime, const std::string& id, RemoveMode mode = RemoveMode::kWhenGone);
+
 // Waits for it.
 absl::StatusOr<ExecOutcome> OutcomeOfExec(Runtime& runtime, const std::string& id,
                                           const ExecRequest& request);

@@ -224,7 +224,7 @@ TEST_P(ProcessTest, TheEndOfTheReplicaEndsItsCommands) {
   ASSERT_TRUE(told.WaitFor(kPatience));
   EXPECT_TRUE(absl::IsFailedPrecondition(outcome.status())) << outcome.status();
   EXPECT_TRUE(told_.AwaitExit("a"));
-  EXPECT_TRUE(runtime_->Remove("a").ok());
+  EXPECT_TRUE(RemoveWholly(*runtime_, "a").ok());
 }
 
 TEST_P(ProcessTest, TheEnvironmentIsWhatWasAskedFor) {
@@ -272,7 +272,7 @@ TEST_P(ProcessTest, WithoutAWorkingDirectoryItGetsOneOfItsOwn) {
   Started(request);
   ASSERT_TRUE(told_.AwaitExit("a"));
   EXPECT_EQ(told_.Last("a").exit, (Exit{Exit::Kind::kCode, 0})) << launcher_.LogText("a");
-  EXPECT_TRUE(runtime_->Remove("a").ok());
+  EXPECT_TRUE(RemoveWholly(*runtime_, "a").ok());
   EXPECT_FALSE(FileExists(launcher_.runtime_dir() + "/work/a"));
 }
 
@@ -364,7 +364,7 @@ TEST_P(ProcessTest, WhatAReplicaLeavesBehindEndsWithItsRemoval) {
   pid_t stray = 0;
   ASSERT_TRUE(absl::SimpleAtoi(*text, &stray));
   EXPECT_EQ(kill(stray, 0), 0);
-  EXPECT_TRUE(runtime_->Remove("a").ok());
+  EXPECT_TRUE(RemoveWholly(*runtime_, "a").ok());
   EXPECT_TRUE(kill(stray, 0) != 0 && errno == ESRCH);
   EXPECT_FALSE(FileExists(launcher_.runtime_dir() + "/replicas/a"));
 }

@@ -20,6 +20,7 @@
 #include "control-plane/controllers/snapshot.h"
 #include "control-plane/secrets/vault.h"
 #include "control-plane/store/keys.h"
+#include "control-plane/store/listing.h"
 #include "control-plane/store/memory_store.h"
 #include "control-plane/watch/model.h"
 #include "proto/perigee/v1/stored.pb.h"
@@ -169,14 +170,15 @@ class Fleet : public testing::Test {
     const std::string uid = Get<v1::Satellite>(satellite_name)->metadata().uid();
     FleetEntries entries;
     Digests digests;
-    const auto page = store_->List(keys::EntryPrefix(uid), 1000, "");
-    for (const auto& record : page->records) {
+    const auto add = [&](const Record& record) {
       v1::StoredEntry entry;
       EXPECT_TRUE(entry.ParseFromString(record.value));
       digests[entry.entry().key()] = entry.entry().sha256();
       EXPECT_EQ(entry.entry().sha256(), Sha256(entry.entry().payload()));
       entries.entries[entry.entry().key()] = std::move(entry);
-    }
+      return absl::OkStatus();
+    };
+    EXPECT_TRUE(ForEachRecord(*store_, keys::EntryPrefix(uid), add).ok());
     v1::StoredHead head;
     if (const auto record = store_->Get(keys::EntriesHead(uid)); record.ok()) {
       EXPECT_TRUE(head.ParseFromString(record->value));

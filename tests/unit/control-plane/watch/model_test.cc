@@ -14,6 +14,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/status.h"
 #include "shared/resource/registry.h"
+#include "tests/unit/control-plane/store/faulty_feeds.h"
 
 namespace perigee::control {
 namespace {
@@ -111,6 +112,19 @@ TEST_F(ModelTest, EndOfTheModelEndsSubscriptions) {
   model_.reset();
   reader.join();
   EXPECT_TRUE(absl::IsCancelled(end));
+}
+
+TEST(ModelFollowing, ABrokenFeedIsToldAlsoWhileNothingChanges) {
+  const FakeClock clock(absl::FromUnixSeconds(1));
+  FaultyFeeds store(NewMemoryStore(clock));
+  const std::unique_ptr<Model> model = *Model::Start(store);
+  EXPECT_TRUE(model->Following().ok());
+  const auto subscription = model->Subscribe({});
+  store.Break("", absl::DataLossError("the disk is gone"));
+  EXPECT_FALSE(subscription->Next(absl::Seconds(30)).ok());
+  EXPECT_TRUE(absl::IsUnavailable(model->Following()));
+  EXPECT_NE(model->Following().message().find("the disk is gone"), absl::string_view::npos);
+  EXPECT_TRUE(absl::IsUnavailable(model->WaitFor(1, absl::Seconds(30)))) << "not waited for in vain";
 }
 
 TEST(ModelStart, RefusesWhatItCannotRead) {

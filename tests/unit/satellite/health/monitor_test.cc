@@ -110,7 +110,7 @@ class MonitorTest : public ::testing::Test {
 
   Wakeup changed_;
   FakeRuntime runtime_{SystemClock()};
-  HealthMonitor monitor_{SystemClock(), [this] { changed_.Notify(); }, &runtime_};
+  HealthMonitor monitor_{SystemClock(), [this] { changed_.Notify(); }, runtime_};
 };
 
 TEST_F(MonitorTest, HttpTcpAndExecPass) {

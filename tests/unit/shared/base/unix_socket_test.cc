@@ -1,13 +1,17 @@
 #include "shared/base/unix_socket.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <thread>
+#include <vector>
 
 #include "shared/base/limits.h"
+#include "shared/base/status.h"
 #include "tests/unit/shared/base/temporary_directory.h"
 
 namespace perigee {
@@ -27,10 +31,61 @@ Pair Connected(const std::string& path) {
   auto client = ConnectUnix(path);
   PERIGEE_ASSERT(client.ok());
   pair.client = *std::move(client);
-  auto server = AcceptUnix(pair.listener.get());
+  SpareDescriptor spare;
+  auto server = AcceptUnix(pair.listener.get(), spare);
   PERIGEE_ASSERT(server.ok());
   pair.server = *std::move(server);
   return pair;
+}
+
+// No further descriptor can be had while it lives.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    PERIGEE_ASSERT(getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const int lowest = dup(0);
+    close(lowest);
+    const rlimit none{static_cast<rlim_t>(lowest), before_.rlim_max};
+    PERIGEE_ASSERT(lowest > 0 && setrlimit(RLIMIT_NOFILE, &none) == 0);
+  }
+  ~NoDescriptors() { PERIGEE_ASSERT(setrlimit(RLIMIT_NOFILE, &before_) == 0); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(UnixSocket, OutOfDescriptorsItRefusesOneAtATimeAndGoesOnLater) {
+  const TemporaryDirectory directory;
+  const Fd listener = *ListenUnix(directory / "s", 0600);
+  const Fd first = *ConnectUnix(directory / "s");
+  const Fd second = *ConnectUnix(directory / "s");
+  SpareDescriptor spare;
+  pollfd waiting{listener.get(), POLLIN, 0};
+  {
+    const NoDescriptors none;
+    for (const Fd* client : {&first, &second}) {
+      EXPECT_EQ(poll(&waiting, 1, 0), 1);
+      EXPECT_FALSE(AcceptUnix(listener.get(), spare).ok());
+      EXPECT_TRUE(absl::IsUnavailable(ReceivePacket(client->get(), kLong).status())) << "it need not wait";
+    }
+    EXPECT_EQ(poll(&waiting, 1, 0), 0) << "nothing is left that would wake a loop for ever";
+  }
+  const Fd third = *ConnectUnix(directory / "s");
+  EXPECT_TRUE(AcceptUnix(listener.get(), spare).ok());
+}
+
+TEST(UnixSocket, AHungServerHoldsUpNobodyWhoConnects) {
+  const TemporaryDirectory directory;
+  const Fd listener = *ListenUnix(directory / "s", 0600);
+  ASSERT_EQ(listen(listener.get(), 0), 0);
+  std::vector<Fd> waiting;
+  absl::Status status;
+  while (status.ok() && waiting.size() < 100) {
+    auto client = ConnectUnix(directory / "s");
+    status = client.status();
+    if (client.ok()) waiting.push_back(*std::move(client));
+  }
+  EXPECT_FALSE(status.ok());
 }
 
 TEST(UnixSocket, PacketsOfAllSizesStayWhole) {

@@ -153,5 +153,25 @@ TEST_F(DeltaTest, LargeDeltasComeInPartsAndInOrder) {
   EXPECT_TRUE(absl::IsInvalidArgument(assembler.Add(parts[1]).status()));  // and the begun one is dropped
 }
 
+// What may be stored for a satellite can be put together there: the parts add little to the entries.
+TEST_F(DeltaTest, PartsAddLittleToWhatTheyCarry) {
+  for (const size_t size : {size_t{100}, size_t{300} << 10, size_t{limits::kEntryBytes}}) {
+    std::map<std::string, std::string> payloads;
+    const size_t count = (size_t{8} << 20) / size;
+    for (size_t i = 0; i < std::min<size_t>(count, 5'000); ++i) {
+      payloads["config/" + std::to_string(i)] = std::string(size, 'x');
+    }
+    const DesiredPtr desired = MakeDesired(signer_, epoch_, 1, payloads);
+    uint64_t entries = 0, parts = 0;
+    for (const auto& [key, entry] : desired->entries) entries += SizeInDelta(entry);
+    for (const v1::Delta& part : BuildDelta(epoch_, *desired, nullptr)) {
+      parts += part.ByteSizeLong();
+      EXPECT_LE(part.ByteSizeLong(), limits::kStreamMessageBytes + 1024) << size;
+    }
+    EXPECT_LE(parts, entries + entries / 8) << size;  // kDeltaBytes to kSatelliteEntriesBytes
+  }
+  static_assert(limits::kSatelliteEntriesBytes + limits::kSatelliteEntriesBytes / 8 <= limits::kDeltaBytes);
+}
+
 }  // namespace
 }  // namespace perigee
