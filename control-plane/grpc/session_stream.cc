@@ -7,9 +7,6 @@
 namespace perigee::control {
 namespace {
 
-// One delta is in flight at a time, so more than these waiting means a peer that does not read.
-constexpr size_t kQueuedMessages = 1024;
-constexpr size_t kQueuedBytes = 64 << 20;
 constexpr absl::Duration kGoodbyeWithin = absl::Seconds(2);
 
 }  // namespace
@@ -33,9 +30,7 @@ void SessionStream::Send(v1::FromControlPlane message) {
   {
     absl::MutexLock lock(&mutex_);
     if (broken_ || finish_with_) return;
-    queued_bytes_ += message.ByteSizeLong();
-    queue_.push_back(std::move(message));
-    stalled = queue_.size() > kQueuedMessages || queued_bytes_ > kQueuedBytes;
+    stalled = !queue_.Push(std::move(message));
     if (stalled) {
       broken_ = true;
     } else {
@@ -47,9 +42,9 @@ void SessionStream::Send(v1::FromControlPlane message) {
 
 void SessionStream::WriteNext() {
   if (writing_ || finished_) return;
-  if (!broken_ && !queue_.empty()) {
+  if (const v1::FromControlPlane* next = broken_ ? nullptr : queue_.Begin(); next != nullptr) {
     writing_ = true;
-    StartWrite(&queue_.front());
+    StartWrite(next);
   } else if (finish_with_) {
     finished_ = true;
     Reactor::Finish(ToGrpc(*finish_with_));
@@ -90,8 +85,7 @@ void SessionStream::OnReadDone(bool ok) {
 void SessionStream::OnWriteDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
-  queued_bytes_ -= queue_.front().ByteSizeLong();
-  queue_.pop_front();
+  queue_.End();
   if (!ok) broken_ = true;
   WriteNext();
 }

@@ -1,7 +1,6 @@
-// One Session call: messages go to the hub one at a time, what the hub sends is queued and written in order.
+// One Session call: messages go to the hub one at a time, what the hub sends is queued (send_queue.h) and written.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "absl/synchronization/mutex.h"
+#include "control-plane/grpc/send_queue.h"
 #include "control-plane/sessions/hub.h"
 #include "shared/base/job.h"
 
@@ -46,9 +46,7 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::FromSatellite, v1
   v1::FromSatellite incoming_;
 
   absl::Mutex mutex_;
-  std::deque<v1::FromControlPlane> queue_
-      ABSL_GUARDED_BY(mutex_);  // the first is being written while writing_
-  size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  SendQueue queue_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;    // nothing is written any more
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // gRPC's Finish was called

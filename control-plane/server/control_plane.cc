@@ -227,7 +227,9 @@ void ControlPlane::Impl::AddMetrics() {
 
 absl::Status ControlPlane::Impl::Ready() const {
   if (!serving_) return absl::UnavailableError("The control plane is starting or stopping.");
-  return Annotate(model_->WaitFor(store_->Revision(), absl::Seconds(1)), "the model follows the store");
+  PERIGEE_RETURN_IF_ERROR(model_->Following());
+  PERIGEE_RETURN_IF_ERROR(hub_->Following());
+  return Annotate(model_->WaitFor(store_->Revision(), absl::Seconds(1)), "the model lags behind the store");
 }
 
 void ControlPlane::Impl::Stop() {

@@ -57,6 +57,10 @@ class SessionHub::Impl : public Desk::Errands {
   Desk& desk() { return desk_; }
   const FreshnessBook& freshness() const { return freshness_; }
   const v1::Epoch& epoch() const { return epoch_; }
+  absl::Status Following() const {
+    absl::MutexLock lock(&feed_mutex_);
+    return not_followed_;
+  }
   SessionId Open(const PeerCertificate& peer, std::shared_ptr<Outbound> outbound);
 
  private:
@@ -80,7 +84,8 @@ class SessionHub::Impl : public Desk::Errands {
   bool stopped_ = false;                        // of the thread that stops and destroys
   bool ended_ = false;                          // on the thread "sessions" only
   std::shared_ptr<Subscription> subscription_;  // on the thread "sessions" once started, until that ends it
-  absl::Mutex feed_mutex_;
+  mutable absl::Mutex feed_mutex_;
+  absl::Status not_followed_ ABSL_GUARDED_BY(feed_mutex_);
   std::shared_ptr<Feed> feed_ ABSL_GUARDED_BY(feed_mutex_);
   Wakeup feed_stops_;  // of the feed's thread, which may be waiting to try again
   std::thread feed_thread_;
@@ -168,6 +173,13 @@ void SessionHub::Impl::FollowEntries() {
 bool SessionHub::Impl::FollowAgain() {
   while (!stopping_) {
     absl::StatusOr<std::unique_ptr<Feed>> again = parts_.store.Watch(kEntriesPrefix, parts_.store.Revision());
+    {
+      absl::MutexLock lock(&feed_mutex_);
+      not_followed_ = again.ok() ? absl::OkStatus()
+                                 : absl::UnavailableError(absl::StrCat(
+                                       "stored entries are not followed (", again.status().message(),
+                                       "), so satellites are sent nothing new; it is tried again by itself"));
+    }
     if (again.ok()) {
       absl::MutexLock lock(&feed_mutex_);
       feed_ = *std::move(again);
@@ -331,6 +343,9 @@ const FreshnessBook& SessionHub::freshness() const {
 }
 const v1::Epoch& SessionHub::epoch() const {
   return impl_->epoch();
+}
+absl::Status SessionHub::Following() const {
+  return impl_->Following();
 }
 void SessionHub::Stop() {
   impl_->Stop();

@@ -79,6 +79,8 @@ class SessionHub {
 
   const FreshnessBook& freshness() const;
   const v1::Epoch& epoch() const;
+  // UNAVAILABLE, with the cause, while stored entries are not followed: satellites are sent nothing new then.
+  [[nodiscard]] absl::Status Following() const;
   // Ends all sessions with a Goodbye and joins the threads. Idempotent.
   void Stop();
 

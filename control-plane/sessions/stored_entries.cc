@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "control-plane/store/keys.h"
+#include "control-plane/store/listing.h"
 #include "proto/perigee/v1/stored.pb.h"
-#include "shared/base/limits.h"
 #include "shared/base/status.h"
 #include "shared/base/string_views.h"
 #include "shared/session/entries.h"
@@ -28,22 +28,16 @@ absl::StatusOr<v1::StoredHead> LoadHead(Store& store, std::string_view satellite
 }
 
 absl::Status LoadEntries(Store& store, std::string_view satellite_uid, DesiredEntries* desired) {
-  std::string after;
-  for (bool more = true; more;) {
-    PERIGEE_ASSIGN_OR_RETURN(const Page page,
-                             store.List(keys::EntryPrefix(satellite_uid), limits::kListPage, after));
-    for (const Record& record : page.records) {
-      v1::StoredEntry stored;
-      if (!stored.ParseFromString(record.value)) {
-        return absl::DataLossError(absl::StrCat("The stored entry ", record.key, " cannot be read."));
-      }
-      std::string key = stored.entry().key();
-      desired->entries.emplace(std::move(key), std::move(*stored.mutable_entry()));
+  const auto add = [&](const Record& record) -> absl::Status {
+    v1::StoredEntry stored;
+    if (!stored.ParseFromString(record.value)) {
+      return absl::DataLossError(absl::StrCat("The stored entry ", record.key, " cannot be read."));
     }
-    more = page.more && !page.records.empty();
-    if (more) after = page.records.back().key;
-  }
-  return absl::OkStatus();
+    std::string key = stored.entry().key();
+    desired->entries.emplace(std::move(key), std::move(*stored.mutable_entry()));
+    return absl::OkStatus();
+  };
+  return ForEachRecord(store, keys::EntryPrefix(satellite_uid), add).status();
 }
 
 }  // namespace

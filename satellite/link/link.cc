@@ -4,8 +4,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "satellite/link/network.h"
 #include "shared/base/status.h"
+#include "shared/pki/identity_file.h"
 #include "shared/pki/verify.h"
 #include "shared/rpc/connection.h"
 #include "shared/rpc/credentials.h"
@@ -130,13 +132,42 @@ std::shared_ptr<grpc::Channel> Link::OpenChannel() {
         absl::StrCat("this host was enrolled anew, as ", identity->name, "; start this agent again")));
     return nullptr;
   }
-  auto credentials = MutualTlsClientFromPem(identity->pem, identity->root_certificates,
+  auto credentials = MutualTlsClientFromPem(ChoosePem(*identity), identity->root_certificates,
                                             VerificationTimes(clock_.Now(), owner_.TimeFloor()));
   if (!credentials.ok()) {
     owner_.LinkDown(Annotate(credentials.status(), "using this satellite's certificate"));
     return nullptr;
   }
   return ConnectChannel(config_.identity.grpc_endpoint, *credentials);
+}
+
+// A renewed certificate is shown first, and the proven one in turn while it is refused.
+const std::string& Link::ChoosePem(const SatelliteIdentity& identity) {
+  shows_next_ = false;
+  if (identity.next_pem.empty()) return identity.pem;
+  const auto next = IdentityFromPem(identity.next_pem);
+  const auto proven = IdentityFromPem(identity.pem);
+  // Of no use: damaged, or left by a step that was cut off.
+  if (!next.ok() || (proven.ok() && !Renews(*next, *proven))) {
+    (void)config_.store.DropProposed();
+    return identity.pem;
+  }
+  shows_next_ = !next_refused_;
+  return shows_next_ ? identity.next_pem : identity.pem;
+}
+
+// A session is accepted with the certificate that was shown.
+void Link::Proven() {
+  absl::Status settled;
+  if (shows_next_) {
+    settled = config_.store.AdoptProposed();
+  } else if (next_refused_) {
+    settled = config_.store.DropProposed();
+  }
+  next_refused_ = false;
+  if (settled.ok()) return;
+  owner_.Alarm("", absl::StrCat("the renewed certificate could not be put in the place of the old one (",
+                                settled.message(), "); both are kept, and the next session tries again"));
 }
 
 void Link::Close(const absl::Status& why, absl::Duration retry_after) {
@@ -159,6 +190,7 @@ void Link::Ended(const absl::Status& status) {
                     : status.ok()       ? absl::UnavailableError("the stream ended")
                                         : status);
   }
+  if (!std::exchange(up_, false) && LooksRefused(status)) next_refused_ = shows_next_;
   CountRefusal(status);
   renewer_->Wake();  // the certificate may be the reason
   DialAfter(redial_at_once_ ? absl::ZeroDuration() : reconnect_.Next(random_.Fraction(), retry_after_));
@@ -201,6 +233,8 @@ void Link::Carry(const SatelliteSession::Effects& effects) {
       CarryPersist(*persist);
     } else if (const auto* up = std::get_if<SatelliteSession::Up>(&effect)) {
       reconnect_.OnUp();
+      up_ = true;
+      Proven();
       CountRefusal(absl::OkStatus());
       SetLive(channel_);
       owner_.LinkUp(up->welcome);

@@ -76,6 +76,8 @@ class Link {
   void Dial();
   void DialAfter(absl::Duration delay);
   std::shared_ptr<grpc::Channel> OpenChannel();
+  const std::string& ChoosePem(const SatelliteIdentity& identity);
+  void Proven();
   void Step(const SatelliteSession::Event& event);
   void Carry(const SatelliteSession::Effects& effects);
   void CarrySend(const SatelliteSession::Send& send);
@@ -100,6 +102,9 @@ class Link {
   SatelliteSession session_;
   Reconnect reconnect_;
   int refused_handshakes_ = 0;  // since the last session, or the last try that did not reach the centre
+  bool shows_next_ = false;     // this dial shows the renewed certificate
+  bool next_refused_ = false;   // the last one that did was refused
+  bool up_ = false;             // the session was accepted
   std::shared_ptr<grpc::Channel> channel_;
   std::shared_ptr<SessionStream> stream_;
   absl::Duration retry_after_ = absl::ZeroDuration();

@@ -43,6 +43,13 @@ absl::StatusOr<HttpsClient> ClientFor(const IdentityStore& store, const std::str
   return HttpsClient::New({.base_url = endpoint, .roots_pem = identity.root_certificates, .verify_at = at});
 }
 
+// The renewed one where there is one: it is not asked for again while it waits for its first session.
+absl::StatusOr<Identity> NewestOf(const IdentityStore& store) {
+  absl::StatusOr<Identity> proven = LoadIdentity(store.PemPath());
+  absl::StatusOr<Identity> next = LoadIdentity(store.NextPemPath());
+  return next.ok() && (!proven.ok() || Renews(*next, *proven)) ? std::move(next) : std::move(proven);
+}
+
 }  // namespace
 
 Renewer::Renewer(Config config, Hooks hooks, const Clock& clock)
@@ -53,7 +60,7 @@ Renewer::Renewer(Config config, Hooks hooks, const Clock& clock)
 
 void Renewer::Body() {
   if (absl::FromChrono(clock_.SinceBoot()) < quiet_until_) return;
-  absl::StatusOr<Identity> identity = LoadIdentity(config_.store.PemPath());
+  absl::StatusOr<Identity> identity = NewestOf(config_.store);
   if (!identity.ok()) {
     StayQuiet(kLongestPause);
     return hooks_.failed(identity.status());
@@ -136,14 +143,14 @@ absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request, ab
 absl::Status Renewer::TakeUp(const std::string& chain_pem, std::string_view reason) {
   PERIGEE_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(config_.store.PemPath()));
   PERIGEE_ASSIGN_OR_RETURN(std::vector<Certificate> chain, Certificate::BundleFromPem(chain_pem));
-  // Same key, same name: else the next handshake would fail, and the old certificate is the only way back.
+  // Same key, same name: else the next handshake would fail.
   if (!(chain.front().Key() == identity.key.Public()))
     return absl::DataLossError("the new certificate has another key");
   if (chain.front().Uri().value_or("") != identity.chain.front().Uri().value_or("")) {
     return absl::DataLossError("the new certificate has another name");
   }
   identity.chain = std::move(chain);
-  PERIGEE_RETURN_IF_ERROR(config_.store.ReplacePem(IdentityToPem(identity)));
+  PERIGEE_RETURN_IF_ERROR(config_.store.ProposePem(IdentityToPem(identity)));
   const absl::Time now = VerificationTime(clock_.Now(), hooks_.time_floor());
   const absl::Duration left = identity.chain.front().NotAfter() - now;
   StayQuiet(left > absl::ZeroDuration() ? std::min(left / 3, kLongestQuiet) : kLongestQuiet);

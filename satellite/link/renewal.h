@@ -1,7 +1,8 @@
 // Keeps the certificate fresh, on a thread of its own ("renew"): asks for a new
 // one over the live link after a third of its life, and recovers an expired one,
 // or one that the server refuses, over HTTPS by a request signed with its key. The key stays; key and chain are
-// replaced on disk in one rename before anybody hears of it.
+// on disk before anybody hears of them, beside those in use: the link puts them in their place once a session was
+// accepted with them, and goes back to the old ones while it is not.
 #pragma once
 
 #include <atomic>

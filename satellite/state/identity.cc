@@ -45,6 +45,8 @@ absl::StatusOr<SatelliteIdentity> IdentityStore::Read() const {
   }
   identity.delivery_keys = *std::move(keys);
   PERIGEE_ASSIGN_OR_RETURN(identity.pem, ReadFile(PemPath(), kFileLimit));
+  auto next = ReadFile(NextPemPath(), kFileLimit);
+  if (next.ok()) identity.next_pem = *std::move(next);  // what is proven does without it
   PERIGEE_ASSIGN_OR_RETURN(identity.root_certificates, ReadFile(RootsPath(), kFileLimit));
   return identity;
 }
@@ -53,7 +55,9 @@ absl::Status IdentityStore::Write(const SatelliteIdentity& identity) const {
   PERIGEE_RETURN_IF_ERROR(EnsureDirectory(dir_, 0700));
   PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(RootsPath(), identity.root_certificates, 0600));
   PERIGEE_FAILPOINT("state.identity.roots");
-  PERIGEE_RETURN_IF_ERROR(ReplacePem(identity.pem));
+  PERIGEE_RETURN_IF_ERROR(RemoveFile(NextPemPath()));  // of an enrolment before
+  PERIGEE_FAILPOINT("state.identity.pem");
+  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(PemPath(), identity.pem, 0600));
   const Record record = {{"uid", identity.uid},
                          {"name", identity.name},
                          {"site", identity.site},
@@ -84,9 +88,23 @@ absl::Status IdentityStore::SetRefusal(const std::string& message) const {
   return WriteFileAtomically(dir_ + "/refused", message, 0600);
 }
 
-absl::Status IdentityStore::ReplacePem(const std::string& pem) const {
-  PERIGEE_FAILPOINT("state.identity.pem");
-  return WriteFileAtomically(PemPath(), pem, 0600);
+absl::Status IdentityStore::ProposePem(const std::string& pem) const {
+  PERIGEE_FAILPOINT("state.identity.next");
+  return WriteFileAtomically(NextPemPath(), pem, 0600);
+}
+
+absl::Status IdentityStore::AdoptProposed() const {
+  const auto next = ReadFile(NextPemPath(), kFileLimit);
+  if (absl::IsNotFound(next.status())) return absl::OkStatus();
+  PERIGEE_RETURN_IF_ERROR(next.status());
+  PERIGEE_FAILPOINT("state.identity.adopt");
+  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(PemPath(), *next, 0600));
+  return DropProposed();
+}
+
+absl::Status IdentityStore::DropProposed() const {
+  PERIGEE_FAILPOINT("state.identity.drop");
+  return RemoveFile(NextPemPath());
 }
 
 absl::StatusOr<PendingEnrolment> IdentityStore::ReadPending() const {

@@ -1,6 +1,8 @@
 // Who this satellite is: keys, certificate, whom it believes, where its control
 // plane is. Files in D/identity (0700), each replaced whole (0600):
 //   identity.pem  key, certificate, issuing CA, in one file so that they always belong together
+//   identity-next.pem  the same with a renewed certificate that no session has been accepted with yet; an agent that
+//                 does not know of it uses the one before, which is as good until it ends
 //   ca.pem        root certificates
 //   satellite     a Record of the rest, with the sealing key, which is made once and does not rotate
 //   pending       an enrolment that was begun
@@ -20,6 +22,7 @@ struct SatelliteIdentity {
   std::string name;
   std::string site;
   std::string pem;                         // private key and chain, see shared/pki/identity_file.h
+  std::string next_pem;                    // likewise, not proven yet; empty: none. Write leaves it out
   std::string root_certificates;           // PEM
   std::vector<std::string> delivery_keys;  // SubjectPublicKeyInfo, DER
   std::string sealing_key;                 // PEM
@@ -44,14 +47,18 @@ class IdentityStore {
   explicit IdentityStore(const std::string& data_dir) : dir_(data_dir + "/identity") {}
 
   std::string PemPath() const { return dir_ + "/identity.pem"; }
+  std::string NextPemPath() const { return dir_ + "/identity-next.pem"; }
   std::string RootsPath() const { return dir_ + "/ca.pem"; }
 
   // NOT_FOUND when not enrolled; DATA_LOSS for a damaged file.
   absl::StatusOr<SatelliteIdentity> Read() const;
   // The file that Read looks for is written last: a crash leaves an enrolment pending, not half done.
   absl::Status Write(const SatelliteIdentity& identity) const;
-  // A renewal: key and chain only.
-  absl::Status ReplacePem(const std::string& pem) const;
+  // A renewal, key and chain only: first beside what is in use, then in its place when a session was accepted with it,
+  // or away when it was refused. Whatever happens in between, one of the two that is accepted is there.
+  absl::Status ProposePem(const std::string& pem) const;
+  absl::Status AdoptProposed() const;  // OK when there is none
+  absl::Status DropProposed() const;
   absl::Status Remove() const;
 
   // Empty: it is not refused, as far as this host knows.

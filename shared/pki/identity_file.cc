@@ -19,6 +19,13 @@ absl::StatusOr<Identity> IdentityFromPem(std::string_view pem) {
   return Identity{std::move(key), std::move(chain)};
 }
 
+bool Renews(const Identity& next, const Identity& current) {
+  const Certificate& leaf = next.chain.front();
+  const Certificate& before = current.chain.front();
+  return leaf.Key() == before.Key() && leaf.Uri().value_or("") == before.Uri().value_or("") &&
+         leaf.Serial() != before.Serial();
+}
+
 absl::Status SaveIdentity(const std::string& path, const Identity& identity) {
   return WriteFileAtomically(path, IdentityToPem(identity), 0600);
 }

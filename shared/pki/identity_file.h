@@ -22,6 +22,8 @@ struct Identity {
 std::string IdentityToPem(const Identity& identity);
 // INVALID_ARGUMENT when the key is not the leaf's.
 absl::StatusOr<Identity> IdentityFromPem(std::string_view pem);
+// Whether `next` is another certificate for the same key and name.
+bool Renews(const Identity& next, const Identity& current);
 absl::Status SaveIdentity(const std::string& path, const Identity& identity);
 absl::StatusOr<Identity> LoadIdentity(const std::string& path);
 

@@ -75,7 +75,8 @@ class FakeStream final : public Outbound {
 
 class HubFixture : public ::testing::Test {
  protected:
-  HubFixture() : store_(NewMemoryStore(SystemClock())), vault_(Vault::Ephemeral(SystemRandom())) {
+  explicit HubFixture(std::unique_ptr<Store> store = NewMemoryStore(SystemClock()))
+      : store_(std::move(store)), vault_(Vault::Ephemeral(SystemRandom())) {
     model_ = *Model::Start(*store_);
     observation_ = *Observation::Open(*store_, *model_, SystemClock(), SystemRandom());
     intent_ = std::make_unique<Intent>(

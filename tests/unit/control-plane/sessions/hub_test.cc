@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/control-plane/sessions/hub_fixture.h"
+#include "tests/unit/control-plane/store/faulty_feeds.h"
 
 namespace perigee::control {
 namespace {
@@ -215,6 +216,27 @@ TEST_F(HubTest, EntriesThatDoNotAddUpAreNotSent) {
   ASSERT_TRUE(store_->Commit({.compares = {}, .puts = {}, .deletes = {keys::Entry(uid, "replica/a")}}).ok());
   StartHub();
   EXPECT_TRUE(absl::IsUnavailable(Connect(uid).second->AwaitEnd()));
+}
+
+// The readiness of the control plane asks for this.
+class HubFollowing : public HubFixture {
+ protected:
+  HubFollowing() : HubFixture(std::make_unique<FaultyFeeds>(NewMemoryStore(SystemClock()))) {}
+  FaultyFeeds& feeds() { return static_cast<FaultyFeeds&>(*store_); }
+};
+
+TEST_F(HubFollowing, EntriesThatAreNotFollowedAreToldAndFollowedAgain) {
+  const std::string uid = AddSatellite("berlin-1");
+  StartHub();
+  const auto [id, stream] = ConnectLive(uid);
+  EXPECT_TRUE(hub_->Following().ok());
+  feeds().Break(std::string(keys::kEntriesPrefix), absl::OutOfRangeError("compacted"));
+  ASSERT_TRUE(Eventually([&] { return absl::IsUnavailable(hub_->Following()); }));
+  EXPECT_NE(hub_->Following().message().find("compacted"), absl::string_view::npos);
+  StoreEntries(uid, 1, {{"replica/a", "one"}});
+  feeds().Mend();
+  EXPECT_EQ(stream->AwaitDelta().sequence(), 1u) << "what was missed comes";
+  EXPECT_TRUE(hub_->Following().ok());
 }
 
 TEST_F(HubTest, StoppingSaysGoodbye) {

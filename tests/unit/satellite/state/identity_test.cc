@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -49,8 +51,61 @@ TEST_F(IdentityTest, ComesBackAsItWasWritten) {
   EXPECT_EQ(read.delivery_keys, Sample().delivery_keys);
   EXPECT_EQ(read.sealing_key, "SK");
   EXPECT_EQ(read.grpc_endpoint, "h:1");
-  ASSERT_TRUE(store.ReplacePem("NEW").ok());
+}
+
+TEST_F(IdentityTest, ARenewedCertificateTakesThePlaceOfTheOldOnlyWhenItIsProven) {
+  IdentityStore store(path_);
+  ASSERT_TRUE(store.Write(Sample()).ok());
+  ASSERT_TRUE(store.ProposePem("NEW").ok());
+  EXPECT_EQ(store.Read()->pem, "PEM");
+  EXPECT_EQ(store.Read()->next_pem, "NEW");
+  ASSERT_TRUE(store.DropProposed().ok());
+  EXPECT_EQ(store.Read()->pem, "PEM");
+  EXPECT_EQ(store.Read()->next_pem, "");
+  ASSERT_TRUE(store.AdoptProposed().ok()) << "there is none";
+  EXPECT_EQ(store.Read()->pem, "PEM");
+  ASSERT_TRUE(store.ProposePem("NEW").ok());
+  ASSERT_TRUE(store.AdoptProposed().ok());
   EXPECT_EQ(store.Read()->pem, "NEW");
+  EXPECT_EQ(store.Read()->next_pem, "");
+}
+
+// The process dies, or the disk fails, at each step: both, or the one that is to stay, are there, and the rest of the
+// way can be gone again.
+TEST_F(IdentityTest, ARenewalIsCutOffAnywhere) {
+  IdentityStore store(path_);
+  for (const char* failpoint :
+       {"state.identity.next=crash", "state.identity.adopt=crash", "state.identity.drop=crash",
+        "files.write.before_rename=crash", "files.write.before_rename=crash@2",
+        "files.write.after_rename=crash", "files.write.after_rename=crash@2"}) {
+    SCOPED_TRACE(failpoint);
+    ASSERT_TRUE(store.Write(Sample()).ok());
+    const pid_t child = fork();
+    if (child == 0) {
+      ArmFailpoints(failpoint);
+      (void)store.ProposePem("NEW");
+      (void)store.AdoptProposed();
+      _exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status)) << "the failpoint was not passed";
+    const SatelliteIdentity read = *store.Read();
+    EXPECT_THAT(read.pem, ::testing::AnyOf("PEM", "NEW"));
+    EXPECT_TRUE(read.pem == "NEW" || read.next_pem.empty() || read.next_pem == "NEW");
+    ASSERT_TRUE(store.ProposePem("NEW").ok());
+    ASSERT_TRUE(store.AdoptProposed().ok());
+    EXPECT_EQ(store.Read()->pem, "NEW");
+    EXPECT_EQ(store.Read()->next_pem, "");
+  }
+}
+
+TEST_F(IdentityTest, AnEnrolmentForgetsWhatWasProposedBefore) {
+  IdentityStore store(path_);
+  ASSERT_TRUE(store.Write(Sample()).ok());
+  ASSERT_TRUE(store.ProposePem("OF BEFORE").ok());
+  ASSERT_TRUE(store.Write(Sample()).ok());
+  EXPECT_EQ(store.Read()->next_pem, "");
 }
 
 TEST_F(IdentityTest, OnlyTheOwnerReads) {
