@@ -43,24 +43,28 @@ run() { # run PRESET LABEL: what ctest found is judged from its file by summary.
 }
 run asan-ubsan unit
 if $full; then  # the build without sanitizers, which tries ten times as much in the same time
-  export PERIGEE_TEST_SCALE=200 PERIGEE_TEST_SECONDS=300 PERIGEE_TEST_COUNTS=$PWD/$results/counts.txt
+  export PERIGEE_TEST_SCALE=100 PERIGEE_TEST_SECONDS=240 PERIGEE_TEST_COUNTS=$PWD/$results/counts.txt
 fi
 run dev unit
 run dev scenario
 broken=false
+fuzz() { # fuzz PROGRAM: five minutes; what it found stays in build/fuzz for the next time
+  local name=${1##*_} found log
+  found=build/fuzz/$name log=$results/fuzz-$name.log
+  mkdir -p "$found"
+  if "$1" -max_total_time=300 -timeout=5 -rss_limit_mb=1024 "$found" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
+    echo "fuzz $name: $(grep -oE '^Done [0-9]+ runs' "$log"), no failure" >>"$PERIGEE_TEST_COUNTS"
+  else
+    echo "fuzz $name: FAILED, see $log" >>"$PERIGEE_TEST_COUNTS"
+    tail -50 "$log"
+    return 1
+  fi
+}
 if $full; then
-  for target in build/asan-ubsan/tests/fuzz_*; do
-    step "Fuzzing: ${target##*_}, five minutes"
-    corpus=tests/fuzz/corpus/${target##*_} found=build/fuzz/${target##*_}
-    mkdir -p "$found"
-    if done=$("$target" -max_total_time=300 -timeout=5 -rss_limit_mb=1024 "$found" "$corpus" 2>&1 | tail -50); then
-      echo "fuzz ${target##*_}: $(grep -oE '^Done [0-9]+ runs' <<<"$done"), no failure" >>"$PERIGEE_TEST_COUNTS"
-    else
-      broken=true
-      printf '%s\n' "$done"
-      echo "fuzz ${target##*_}: FAILED" >>"$PERIGEE_TEST_COUNTS"
-    fi
-  done
+  step "Fuzzing: five minutes each"
+  export -f fuzz
+  export results
+  printf '%s\n' build/asan-ubsan/tests/fuzz_* | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}' || broken=true
   step "Counts of --full"
   sort "$PERIGEE_TEST_COUNTS"
 fi

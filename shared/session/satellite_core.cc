@@ -79,7 +79,9 @@ void SatelliteSession::OnReceived(const v1::FromControlPlane& message, const Mom
   if (phase_ == Phase::kDown) return;  // of a stream that was given up
   if (message.has_goodbye()) {
     const v1::Goodbye& goodbye = message.goodbye();
-    Close(absl::UnavailableError(absl::StrCat(goodbye.reason(), ": ", goodbye.message())),
+    const bool refused = goodbye.reason() == reason::kRevoked || goodbye.reason() == reason::kQuarantined;
+    Close(absl::Status(refused ? absl::StatusCode::kPermissionDenied : absl::StatusCode::kUnavailable,
+                       absl::StrCat(goodbye.reason(), ": ", goodbye.message())),
           absl::Milliseconds(goodbye.retry_after_ms()), out);
   } else if (message.has_challenge()) {
     Send answer;

@@ -272,5 +272,19 @@ TEST_F(SatelliteTest, ChallengesAreAnsweredAndGoodbyesFollowed) {
       << "a stream that was given up does not answer";
 }
 
+// Whether this identity is of no use, or only the moment.
+TEST_F(SatelliteTest, AGoodbyeToTheIdentityIsARefusal) {
+  for (const auto& [reason, code] : {std::pair("Revoked", absl::StatusCode::kPermissionDenied),
+                                     std::pair("Quarantined", absl::StatusCode::kPermissionDenied),
+                                     std::pair("ShuttingDown", absl::StatusCode::kUnavailable)}) {
+    Welcome();
+    v1::FromControlPlane goodbye;
+    goodbye.mutable_goodbye()->set_reason(reason);
+    const auto closed = Of<S::CloseStream>(core_.Step(S::Received{goodbye}, At(3)));
+    ASSERT_EQ(closed.size(), 1u) << reason;
+    EXPECT_EQ(closed[0].why.code(), code) << reason;
+  }
+}
+
 }  // namespace
 }  // namespace perigee
