@@ -35,44 +35,53 @@ void Stepper::Choose() {
   }
   book_.gone = false;
   if (book_.current.empty() && IsRunning()) book_.current = in_.seen->sha256;  // found running, unknown: kept
-  if (in_.wanted->damaged) {
-    note_reason_ = reason::kEntryRefused;
-    note_message_ =
-        "the stored entry is damaged on this host's disk; what runs is kept, and the control plane sends the "
-        "entry again when the agent next starts with the link up";
-    return;
-  }
-  if (!in_.wanted->lacking.empty()) {
-    note_reason_ = reason::kAgentTooOld;
-    note_message_ = absl::StrCat("this agent lacks ", absl::StrJoin(in_.wanted->lacking, ", "),
-                                 ", which the new entry needs; upgrade perigee-satellite on this host");
-    return;
-  }
-  if (book_.current.empty()) book_.current = in_.wanted->sha256;
-  // What it ran from is no longer at hand and nothing runs: there is nothing left to protect.
-  if (!in_.seen.has_value() && !in_.policies.contains(book_.current)) book_.current = in_.wanted->sha256;
-  // What is wanted runs, whatever was decided before: there is nothing to replace.
-  if (IsRunning() && in_.seen->sha256 == in_.wanted->sha256 && book_.rejected != in_.wanted->sha256) {
-    book_.current = in_.wanted->sha256;
-    if (book_.previous == book_.current) book_.previous.clear();
-  }
+  if (!CanUseWanted()) return;
+  TakeWhatNeedsNoLeave();
   if (book_.current == in_.wanted->sha256) {
     book_.on_previous = false;
     book_.rejected.clear();
-    return;
-  }
-  if (const Leave* leave = LeaveToReplace(); leave != nullptr) {
+  } else if (const Leave* leave = LeaveToReplace(); leave != nullptr) {
     Replace(*leave);
-    return;
+  } else if (book_.on_previous && in_.wanted->sha256 == book_.rejected) {
+    Note(reason::kOnPrevious,
+         "the new revision was not Ready within its deadline while the control plane was out of reach");
+  } else {
+    Note(reason::kWaitingForPermit, "a new entry is here; it takes over under a permit of the control plane");
   }
-  if (book_.on_previous && in_.wanted->sha256 == book_.rejected) {
-    note_reason_ = reason::kOnPrevious;
-    note_message_ =
-        "the new revision was not Ready within its deadline while the control plane was out of reach";
-    return;
+}
+
+// Otherwise says why not; what runs is kept.
+bool Stepper::CanUseWanted() {
+  if (in_.wanted->damaged) {
+    Note(reason::kEntryRefused,
+         "the stored entry is damaged on this host's disk; what runs is kept, and the control plane sends the "
+         "entry again when the agent next starts with the link up");
+  } else if (!in_.wanted->lacking.empty()) {
+    Note(reason::kAgentTooOld,
+         absl::StrCat("this agent lacks ", absl::StrJoin(in_.wanted->lacking, ", "),
+                      ", which the new entry needs; upgrade perigee-satellite on this host"));
+  } else {
+    return true;
   }
-  note_reason_ = reason::kWaitingForPermit;
-  note_message_ = "a new entry is here; it takes over under a permit of the control plane";
+  return false;
+}
+
+// Where nothing is disturbed by it: the first entry, one that nothing runs from any more, and what runs already.
+void Stepper::TakeWhatNeedsNoLeave() {
+  const std::string& wanted = in_.wanted->sha256;
+  if (book_.current.empty()) book_.current = wanted;
+  // What it ran from is no longer at hand and nothing runs: there is nothing left to protect.
+  if (!in_.seen.has_value() && !in_.policies.contains(book_.current)) book_.current = wanted;
+  // What is wanted runs, whatever was decided before: there is nothing to replace.
+  if (IsRunning() && in_.seen->sha256 == wanted && book_.rejected != wanted) {
+    book_.current = wanted;
+    if (book_.previous == book_.current) book_.previous.clear();
+  }
+}
+
+void Stepper::Note(std::string_view why, std::string message) {
+  note_reason_ = std::string(why);
+  note_message_ = std::move(message);
 }
 
 void Stepper::Replace(const Leave& leave) {
@@ -139,9 +148,8 @@ void Stepper::ReturnToPrevious() {
   book_.ready_once = false;
   book_.not_before = kZero;
   book_.backoff_attempt = 0;
-  note_reason_ = reason::kOnPrevious;
-  note_message_ =
-      "the new revision was not Ready within its deadline while the control plane was out of reach";
+  Note(reason::kOnPrevious,
+       "the new revision was not Ready within its deadline while the control plane was out of reach");
   Tell(reason::kOnPrevious,
        absl::StrCat("returned to ", book_.current.substr(0, 12), ": ", book_.rejected.substr(0, 12),
                     " was not Ready within its deadline and the control plane is out of reach"),

@@ -48,6 +48,9 @@ class Stepper {
   void CountWantedEnd();
   void CountBadEnd(std::string_view reason, std::string exit);
   void Choose();
+  bool CanUseWanted();
+  void TakeWhatNeedsNoLeave();
+  void Note(std::string_view why, std::string message);
   void Replace(const Leave& leave);
   const Leave* LeaveToRemove() const;
   const Leave* LeaveToReplace() const;

@@ -166,6 +166,10 @@ class World {
     std::set<std::string> acted;
     std::map<std::string, ReplicaBook> after = snapshot_.books;
     for (const ReplicaBook& book : plan.books) after[book.id] = book;
+    // The site's own way back needs no permit, and is not undone by the centre wanting the same meanwhile.
+    for (const ReplicaBook& book : plan.books) {
+      if (book.on_previous) ever_permitted_.insert({book.id, book.current});
+    }
     for (const ReplicaAction& action : plan.actions) {
       ASSERT_TRUE(acted.insert(action.id).second) << "two actions of one replica at once";
       ASSERT_FALSE(pending_.contains(action.id)) << "an action while one is under way";
