@@ -103,10 +103,28 @@ absl::Status Free(Store&, const Message&) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<std::string>> ReplicasOn(Store& store, const Message& satellite) {
+  PERIGEE_ASSIGN_OR_RETURN(const std::vector<Stored> all, ReadAll(store, "Assignment", ""));
+  std::vector<std::string> names;
+  for (const Stored& stored : all) {
+    const auto& assignment = dynamic_cast<const v1::Assignment&>(*stored.object);
+    if (assignment.spec().satellite_uid() == MetaOf(satellite).uid())
+      names.push_back("Assignment " + assignment.metadata().name());
+  }
+  return names;
+}
+
 // A satellite that is not known is refused as one that is revoked is (access/deny_list.h), so that nothing is lost by
-// forgetting it; but one that is in service is put out of it first, by a verb that says so.
-absl::Status CheckSatellite(Store&, const Message& satellite) {
-  if (dynamic_cast<const v1::Satellite&>(satellite).operations().revoked().active()) return absl::OkStatus();
+// forgetting it; but one that is in service is put out of it first, by a verb that says so. What it had is given away
+// before it is forgotten: with stopAfter that has to wait for the end of the lease.
+absl::Status CheckSatellite(Store& store, const Message& satellite) {
+  if (dynamic_cast<const v1::Satellite&>(satellite).operations().revoked().active()) {
+    PERIGEE_ASSIGN_OR_RETURN(const auto names, ReplicasOn(store, satellite));
+    return InUse(
+        satellite, names,
+        "what a revoked satellite had is placed elsewhere by itself, with stopAfter when that time is over; "
+        "try again then");
+  }
   const std::string& name = MetaOf(satellite).name();
   return absl::FailedPreconditionError(
       absl::StrCat("satellite ", name, " is in service. To put it out: cloudctl satellite revoke ", name,

@@ -82,18 +82,27 @@ void Controllers::Round() {
   if (!status.ok() && options_.on_error) options_.on_error(status);
 }
 
+absl::Status Controllers::RunEntries(const std::set<std::string>& satellites) {
+  std::set<std::string> again, workloads;
+  const absl::Status status = RunEntryPass(parts_, entries_, satellites, again, workloads);
+  dirty_.MarkSatellites(again);
+  for (const std::string& uid : workloads) dirty_.MarkWorkload(uid);
+  return status;
+}
+
 absl::Status Controllers::RunDirty() {
   absl::Status first_error;
   std::set<std::string> satellites;
+  // What could not be made is known in memory only: the first statuses after a start must not say less than the last
+  // ones before it.
+  if (!std::exchange(began_, true)) first_error.Update(RunEntries(dirty_.TakeSatellites()));
   for (const std::string& uid : dirty_.TakeWorkloads()) {
     const absl::Status status = RunWorkloadPass(parts_, entries_, uid, satellites);
     if (!status.ok()) dirty_.MarkWorkload(uid);
     first_error.Update(status);
   }
   satellites.merge(dirty_.TakeSatellites());
-  std::set<std::string> again;
-  first_error.Update(RunEntryPass(parts_, entries_, satellites, again));
-  dirty_.MarkSatellites(again);
+  first_error.Update(RunEntries(satellites));
   const std::set<std::string> sites = dirty_.TakeSites();
   if (const absl::Status status = RunSitePass(parts_, sites); !status.ok()) {
     dirty_.MarkSites(sites);

@@ -49,6 +49,7 @@ class Controllers {
   void Round();
   void Subscribe();
   void Drain();
+  [[nodiscard]] absl::Status RunEntries(const std::set<std::string>& satellites);
   [[nodiscard]] absl::Status RunDirty();
   [[nodiscard]] absl::Status SweepLostSatellites();
   void Wake();
@@ -61,6 +62,7 @@ class Controllers {
   std::unique_ptr<Subscription> subscription_;
   std::chrono::nanoseconds next_resync_{0};
   bool swept_ = false;
+  bool began_ = false;
 
   absl::Mutex mutex_;
   BackgroundJob* awake_ ABSL_GUARDED_BY(mutex_) = nullptr;  // who is woken by changes

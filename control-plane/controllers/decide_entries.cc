@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "shared/base/limits.h"
 #include "shared/base/string_views.h"
+#include "shared/resource/reasons.h"
 #include "shared/session/delta.h"
 
 namespace perigee::control {
@@ -189,6 +190,13 @@ class Decision {
 };
 
 }  // namespace
+
+std::string_view ReasonOfProblem(const absl::Status& problem) {
+  if (absl::IsNotFound(problem)) return reason::kMissingSiteValue;
+  if (absl::IsFailedPrecondition(problem)) return reason::kWaitingForContact;
+  if (absl::IsResourceExhausted(problem)) return reason::kTooLarge;
+  return reason::kSecretNotOpened;
+}
 
 EntriesPlan DecideEntries(const SatelliteSnapshot& snapshot, const StoredEntries& stored, uint64_t sequence,
                           Sealer& sealer, absl::Time now) {

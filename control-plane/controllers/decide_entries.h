@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,6 +24,9 @@ struct EntriesPlan {
   bool more = false;
   bool changes() const { return !puts.empty() || !deletes.empty(); }
 };
+
+// The word of the reason table for one of `problems`.
+std::string_view ReasonOfProblem(const absl::Status& problem);
 
 // `sequence`: of the stored head.
 EntriesPlan DecideEntries(const SatelliteSnapshot& snapshot, const StoredEntries& stored, uint64_t sequence,

@@ -171,4 +171,29 @@ absl::StatusOr<std::vector<std::string>> EntryCache::Holders() {
   }
 }
 
+std::vector<std::string> EntryCache::SetProblems(std::string_view satellite_uid,
+                                                 const std::map<std::string, absl::Status>& problems) {
+  auto found = problems_.find(satellite_uid);
+  if (found == problems_.end() && problems.empty()) return {};
+  if (found == problems_.end()) found = problems_.try_emplace(std::string(satellite_uid)).first;
+  std::vector<std::string> changed;
+  for (const auto& [uid, problem] : problems) {
+    const auto before = found->second.find(uid);
+    if (before == found->second.end() || before->second != problem) changed.push_back(uid);
+  }
+  for (const auto& [uid, problem] : found->second) {
+    if (!problems.contains(uid)) changed.push_back(uid);
+  }
+  found->second = problems;
+  if (problems.empty()) problems_.erase(found);
+  return changed;
+}
+
+absl::Status EntryCache::ProblemOf(std::string_view satellite_uid, const std::string& assignment_uid) const {
+  const auto satellite = problems_.find(satellite_uid);
+  if (satellite == problems_.end()) return absl::OkStatus();
+  const auto found = satellite->second.find(assignment_uid);
+  return found == satellite->second.end() ? absl::OkStatus() : found->second;
+}
+
 }  // namespace perigee::control

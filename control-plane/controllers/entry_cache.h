@@ -38,6 +38,14 @@ class EntryCache {
   // Deletes everything stored of a satellite that is no more, in parts.
   [[nodiscard]] absl::Status Drop(std::string_view satellite_uid);
   void Forget(std::string_view satellite_uid);
+
+  // Why entries of this satellite could not be made at the last decision: assignment uid -> why. Returns the assignments
+  // for which that is something else than before. In memory: it is decided anew after each start.
+  std::vector<std::string> SetProblems(std::string_view satellite_uid,
+                                       const std::map<std::string, absl::Status>& problems);
+  [[nodiscard]] absl::Status ProblemOf(std::string_view satellite_uid,
+                                       const std::string& assignment_uid) const;
+
   // Uids of all satellites that have something stored.
   [[nodiscard]] absl::StatusOr<std::vector<std::string>> Holders();
 
@@ -50,6 +58,7 @@ class EntryCache {
   Store& store_;
   std::optional<v1::Epoch> epoch_;  // of this start: raised before the controllers begin
   std::map<std::string, Stored, std::less<>> satellites_;
+  std::map<std::string, std::map<std::string, absl::Status>, std::less<>> problems_;
 };
 
 }  // namespace perigee::control

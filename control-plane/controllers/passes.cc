@@ -1,5 +1,6 @@
 #include "control-plane/controllers/passes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,13 +37,6 @@ bool RemovesWorkload(const WorkloadPlan& plan) {
   return false;
 }
 
-std::string_view ReasonOf(const absl::Status& problem) {
-  if (absl::IsNotFound(problem)) return reason::kMissingSiteValue;
-  if (absl::IsFailedPrecondition(problem)) return reason::kWaitingForContact;
-  if (absl::IsResourceExhausted(problem)) return reason::kTooLarge;
-  return reason::kSecretNotOpened;
-}
-
 // A replica that was never delivered has nobody else to say what it waits for.
 absl::Status SayProblems(const ControllerParts& parts, const SatelliteSnapshot& snapshot,
                          const EntryCache::Stored& stored, const EntriesPlan& plan) {
@@ -52,7 +46,7 @@ absl::Status SayProblems(const ControllerParts& parts, const SatelliteSnapshot& 
     if (problem == plan.problems.end() || stored.entries.contains(ReplicaKey(uid))) continue;
     v1::AssignmentStatus status = assignment->status();
     const std::string message(ToStd(problem->second.message()));
-    const std::string why(ReasonOf(problem->second));
+    const std::string why(ReasonOfProblem(problem->second));
     if (status.reason() == why && status.message() == message) continue;
     status.set_state(std::string(ReplicaStateName(ReplicaState::kPending)));
     status.set_reason(why);
@@ -63,14 +57,25 @@ absl::Status SayProblems(const ControllerParts& parts, const SatelliteSnapshot& 
   return absl::OkStatus();
 }
 
+// A replica that runs on while its new entry cannot be made: its workload says so.
+void NoteProblems(const SatelliteSnapshot& snapshot, const EntriesPlan& plan, EntryCache& entries,
+                  std::set<std::string>& workloads) {
+  const std::vector<std::string> changed = entries.SetProblems(snapshot.satellite_uid, plan.problems);
+  for (const auto& assignment : snapshot.assignments) {
+    if (std::find(changed.begin(), changed.end(), assignment->metadata().uid()) != changed.end())
+      workloads.insert(assignment->spec().workload_uid());
+  }
+}
+
 // A satellite that is no more, or the plan for one that is.
 absl::Status PlanEntries(const ControllerParts& parts, EntryCache& entries, const std::string& uid,
-                         EntryCache::Plans& plans) {
+                         EntryCache::Plans& plans, std::set<std::string>& workloads) {
   const SatelliteSnapshot snapshot = SnapshotSatellite(parts.model, uid);
   if (snapshot.satellite == nullptr) return entries.Drop(uid);
   PERIGEE_ASSIGN_OR_RETURN(const EntryCache::Stored* stored, entries.Of(uid));
   EntriesPlan plan =
       DecideEntries(snapshot, stored->entries, stored->sequence, parts.sealer, parts.clock.Now());
+  NoteProblems(snapshot, plan, entries, workloads);
   const absl::Status said = SayProblems(parts, snapshot, *stored, plan);
   if (plan.changes()) plans.emplace_back(uid, std::move(plan));
   return said;
@@ -118,11 +123,12 @@ absl::Status RunWorkloadPass(const ControllerParts& parts, EntryCache& entries, 
 }
 
 absl::Status RunEntryPass(const ControllerParts& parts, EntryCache& entries,
-                          const std::set<std::string>& satellites, std::set<std::string>& again) {
+                          const std::set<std::string>& satellites, std::set<std::string>& again,
+                          std::set<std::string>& workloads) {
   absl::Status first_error;
   EntryCache::Plans plans;
   for (const std::string& uid : satellites) {
-    const absl::Status planned = PlanEntries(parts, entries, uid, plans);
+    const absl::Status planned = PlanEntries(parts, entries, uid, plans, workloads);
     if (!planned.ok() || (!plans.empty() && plans.back().first == uid && plans.back().second.more)) {
       again.insert(uid);
     }

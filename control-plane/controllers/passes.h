@@ -18,10 +18,11 @@ namespace perigee::control {
 [[nodiscard]] absl::Status RunWorkloadPass(const ControllerParts& parts, EntryCache& entries,
                                            const std::string& uid, std::set<std::string>& satellites);
 
-// The entries of these satellites. `again` gets those that failed, or are due more than was stored at once.
+// The entries of these satellites. `again` gets those that failed, or are due more than was stored at once;
+// `workloads` those about whose replicas there is something else to say than before.
 [[nodiscard]] absl::Status RunEntryPass(const ControllerParts& parts, EntryCache& entries,
-                                        const std::set<std::string>& satellites,
-                                        std::set<std::string>& again);
+                                        const std::set<std::string>& satellites, std::set<std::string>& again,
+                                        std::set<std::string>& workloads);
 
 [[nodiscard]] absl::Status RunSitePass(const ControllerParts& parts, const std::set<std::string>& sites);
 [[nodiscard]] absl::Status RunHousekeepingPass(const ControllerParts& parts);

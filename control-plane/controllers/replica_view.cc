@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "control-plane/controllers/decide_entries.h"
 #include "control-plane/controllers/lost.h"
 #include "shared/base/random.h"
 #include "shared/base/string_views.h"
@@ -98,6 +99,10 @@ ReplicaView ViewOf(const AssignmentPtr& assignment, const WorkloadSnapshot& snap
   replica.current = true;
   if (!replica.wanted || wanted == nullptr) return view;
   SetCurrent(snapshot, wanted, stored, view);
+  if (view.reason.empty() && replica.delivered && !stored.problem.ok()) {
+    view.reason = std::string(ReasonOfProblem(stored.problem));
+    view.message = std::string(ToStd(stored.problem.message()));
+  }
   for (const Cramped& cramped : plan.cramped) {
     if (cramped.assignment_uid != uid || replica.current) continue;
     replica.can_update = false;

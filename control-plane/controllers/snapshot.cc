@@ -83,6 +83,7 @@ absl::Status AddStored(EntryCache& entries, WorkloadSnapshot& snapshot) {
     }
     const std::string& permit = assignment->spec().permit_id();
     replica.permit_stored = !permit.empty() && stored->entries.contains(PermitKey(permit));
+    replica.problem = entries.ProblemOf(assignment->spec().satellite_uid(), assignment->metadata().uid());
     snapshot.stored[assignment->metadata().uid()] = std::move(replica);
   }
   return absl::OkStatus();

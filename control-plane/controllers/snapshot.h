@@ -29,6 +29,7 @@ struct StoredReplica {
   std::string source;  // of its replica entry; empty: there is none
   std::string sha256;
   bool permit_stored = false;  // the permit that the assignment holds has been compiled: it is used
+  absl::Status problem;        // why its entry could not be made when that was last tried
 };
 
 struct WorkloadSnapshot {

@@ -24,7 +24,7 @@ void CountReplica(const ReplicaView& view, const RevisionPtr& current, v1::Workl
   ++site.placed;
   const bool updated = current != nullptr &&
                        view.assignment->spec().revision_uid() == current->metadata().uid() &&
-                       replica.current && !view.assignment->status().on_previous();
+                       replica.current && view.reason.empty() && !view.assignment->status().on_previous();
   if (updated) {
     status.set_updated(status.updated() + 1);
     ++site.updated;

@@ -43,7 +43,7 @@ absl::StatusOr<Fd> LockDirectory(const std::string& data_dir) {
 }
 
 absl::Status TakeOver(SiteState& state, const SatelliteIdentity& identity) {
-  PERIGEE_ASSIGN_OR_RETURN(const bool was_anothers, state.BelongTo(identity.uid));
+  PERIGEE_ASSIGN_OR_RETURN(const bool was_anothers, state.BelongTo(identity.uid, identity.replaces));
   if (was_anothers) {
     Log(Level::kWarning,
         "this host was enrolled anew: what was known of the satellite it was before is forgotten; what runs "
@@ -237,8 +237,8 @@ void RunningAgent::LinkDown(const absl::Status& why) {
 // For `enroll`, which must not say that all is well to a host whose identity was revoked.
 void RunningAgent::NoteRefusal(const std::string& message) {
   const IdentityStore store(config_.data_dir);
-  if (store.Refusal() == message) return;
-  if (absl::Status written = store.SetRefusal(message); !written.ok())
+  if (store.Refusal(identity_.uid) == message) return;
+  if (absl::Status written = store.SetRefusal(identity_.uid, message); !written.ok())
     Log(Level::kWarning, "a refusal cannot be noted", {{"status", written}});
 }
 

@@ -90,7 +90,9 @@ class Enroller {
 
   absl::Status LoadOrMakePending() {
     auto pending = store_.ReadPending();
-    if (pending.ok()) {
+    if (pending.ok() && MadeTheIdentity(*pending)) {  // left behind by a crash right after it
+      PERIGEE_RETURN_IF_ERROR(MakeKeys());
+    } else if (pending.ok()) {
       pending_ = *std::move(pending);
       if (pending_.ca_hash == options_.ca_hash) return absl::OkStatus();
       pending_.request.clear();  // another control plane: the same keys, a new request
@@ -108,7 +110,8 @@ class Enroller {
     if (!pending_.request.empty()) {
       auto answer = Poll();
       if (absl::IsUnavailable(answer.status())) return std::nullopt;
-      if (!absl::IsNotFound(answer.status())) return answer;
+      // Not known there, or of no use any more: the token makes a new one, or says why not.
+      if (!absl::IsNotFound(answer.status()) && !absl::IsPermissionDenied(answer.status())) return answer;
       PERIGEE_RETURN_IF_ERROR(DropRequest());
     }
     PERIGEE_ASSIGN_OR_RETURN(const std::string text, token());
@@ -122,6 +125,7 @@ class Enroller {
     PERIGEE_RETURN_IF_ERROR(Annotate(CheckChain(answer, key, chain), "the certificate that came"));
     SatelliteIdentity identity;
     identity.uid = answer.satellite_uid();
+    if (const auto before = store_.Read(); before.ok()) identity.replaces = before->uid;
     identity.name = answer.satellite();
     identity.site = answer.site();
     identity.pem = IdentityToPem({key, std::move(chain)});
@@ -163,6 +167,14 @@ class Enroller {
     request.set_request(pending_.request);
     request.set_poll_secret(pending_.poll_secret);
     return door_.Poll(request);
+  }
+
+  bool MadeTheIdentity(const PendingEnrolment& pending) const {
+    const auto identity = store_.Read();
+    if (!identity.ok()) return false;
+    const auto present = IdentityFromPem(identity->pem);
+    const auto asked = PrivateKey::FromPem(pending.private_key);
+    return present.ok() && asked.ok() && present->key.Public() == asked->Public();
   }
 
   absl::Status MakeKeys() {
@@ -233,7 +245,7 @@ absl::StatusOr<bool> IsEnrolled(const EnrolOptions& options,
   PERIGEE_RETURN_IF_ERROR(present.status());
   const std::string as =
       absl::StrCat("this host is enrolled already, as ", present->name, " at site ", present->site);
-  const std::string refusal = store.Refusal();
+  const std::string refusal = store.Refusal(present->uid);
   if (refusal.empty()) {
     say(as);
     return true;

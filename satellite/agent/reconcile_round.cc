@@ -38,7 +38,11 @@ void ReconcileLoop::Loop::Reconcile() {
   }
   adopting = false;
   std::erase_if(failures, [&](const auto& failure) { return !snapshot.busy.contains(failure.first); });
-  for (const ReplicaBook& book : plan.books) books[book.id] = book;
+  for (const ReplicaBook& book : plan.books) {
+    ReplicaBook& known = books[book.id];
+    if (known.unnamed && !book.unnamed) reported.erase(book.id);  // what was kept back is said now
+    known = book;
+  }
   const bool written = Write(plan);
   for (const std::string& id : plan.forgets) Forget(id);
   for (const ReplicaAction& action : plan.actions) {

@@ -144,12 +144,13 @@ std::shared_ptr<grpc::Channel> Link::OpenChannel() {
 // A renewed certificate is shown first, and the proven one in turn while it is refused.
 const std::string& Link::ChoosePem(const SatelliteIdentity& identity) {
   shows_next_ = false;
+  next_ = identity.next_pem;
   if (identity.next_pem.empty()) return identity.pem;
   const auto next = IdentityFromPem(identity.next_pem);
   const auto proven = IdentityFromPem(identity.pem);
   // Of no use: damaged, or left by a step that was cut off.
   if (!next.ok() || (proven.ok() && !Renews(*next, *proven))) {
-    (void)config_.store.DropProposed();
+    (void)config_.store.DropProposed(identity.next_pem);
     return identity.pem;
   }
   shows_next_ = !next_refused_;
@@ -160,9 +161,9 @@ const std::string& Link::ChoosePem(const SatelliteIdentity& identity) {
 void Link::Proven() {
   absl::Status settled;
   if (shows_next_) {
-    settled = config_.store.AdoptProposed();
+    settled = config_.store.AdoptProposed(next_);
   } else if (next_refused_) {
-    settled = config_.store.DropProposed();
+    settled = config_.store.DropProposed(next_);
   }
   next_refused_ = false;
   if (settled.ok()) return;

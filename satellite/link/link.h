@@ -102,7 +102,8 @@ class Link {
   SatelliteSession session_;
   Reconnect reconnect_;
   int refused_handshakes_ = 0;  // since the last session, or the last try that did not reach the centre
-  bool shows_next_ = false;     // this dial shows the renewed certificate
+  std::string next_;            // the renewed certificate as this dial found it; empty: none
+  bool shows_next_ = false;     // this dial shows it
   bool next_refused_ = false;   // the last one that did was refused
   bool up_ = false;             // the session was accepted
   std::shared_ptr<grpc::Channel> channel_;

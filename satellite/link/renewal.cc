@@ -80,9 +80,9 @@ void Renewer::Body() {
 
 absl::Status Renewer::Refresh(const Identity& identity, grpc::Channel* channel) {
   PERIGEE_ASSIGN_OR_RETURN(std::string request, MakeRequestDer(identity.key));
-  PERIGEE_ASSIGN_OR_RETURN(std::string chain,
-                           channel != nullptr ? AskOverLink(request, *channel) : AskOverHttps(request));
-  return TakeUp(chain, channel != nullptr ? reason::kCertificateRenewed : reason::kRecovered);
+  PERIGEE_ASSIGN_OR_RETURN(std::string chain, channel != nullptr ? AskOverLink(request, *channel)
+                                                                 : AskOverHttps(request, identity));
+  return TakeUp(identity, chain, channel != nullptr ? reason::kCertificateRenewed : reason::kRecovered);
 }
 
 absl::StatusOr<std::string> Renewer::AskOverLink(const std::string& request, grpc::Channel& channel) {
@@ -96,16 +96,17 @@ absl::StatusOr<std::string> Renewer::AskOverLink(const std::string& request, grp
   return answer.certificate_chain();
 }
 
-absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request) {
+absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request, const Identity& identity) {
   absl::StatusOr<std::string> chain = absl::UnauthenticatedError("not asked yet");
   for (const absl::Time at : VerificationTimes(clock_.Now(), hooks_.time_floor())) {
-    chain = AskOverHttps(request, at);
+    chain = AskOverHttps(request, identity, at);
     if (!absl::IsUnauthenticated(chain.status())) break;
   }
   return chain;
 }
 
-absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request, absl::Time verify_at) {
+absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request, const Identity& identity,
+                                                  absl::Time verify_at) {
   PERIGEE_ASSIGN_OR_RETURN(HttpsClient client, ClientFor(config_.store, config_.https_endpoint, verify_at));
   PERIGEE_ASSIGN_OR_RETURN(HttpsResponse nonce_answer, client.Get("/recover/v1/nonce"));
   v1::RecoverRequest body;
@@ -113,7 +114,6 @@ absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request, ab
       !google::protobuf::util::JsonStringToMessage(nonce_answer.body, &body).ok() || body.nonce().empty()) {
     return absl::UnavailableError(absl::StrCat("no nonce to recover with: HTTP ", nonce_answer.status));
   }
-  PERIGEE_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(config_.store.PemPath()));
   std::string signed_bytes = "perigee-recover-v1";
   signed_bytes.push_back('\0');
   absl::StrAppend(&signed_bytes, Sha256(request), body.nonce());
@@ -140,8 +140,7 @@ absl::StatusOr<std::string> Renewer::AskOverHttps(const std::string& request, ab
   return answer.certificate_chain();
 }
 
-absl::Status Renewer::TakeUp(const std::string& chain_pem, std::string_view reason) {
-  PERIGEE_ASSIGN_OR_RETURN(Identity identity, LoadIdentity(config_.store.PemPath()));
+absl::Status Renewer::TakeUp(Identity identity, const std::string& chain_pem, std::string_view reason) {
   PERIGEE_ASSIGN_OR_RETURN(std::vector<Certificate> chain, Certificate::BundleFromPem(chain_pem));
   // Same key, same name: else the next handshake would fail.
   if (!(chain.front().Key() == identity.key.Public()))

@@ -46,9 +46,10 @@ class Renewer {
   absl::Status Refresh(const Identity& identity, grpc::Channel* channel);
   void StayQuiet(absl::Duration time) { quiet_until_ = absl::FromChrono(clock_.SinceBoot()) + time; }
   absl::StatusOr<std::string> AskOverLink(const std::string& request, grpc::Channel& channel);
-  absl::StatusOr<std::string> AskOverHttps(const std::string& request);
-  absl::StatusOr<std::string> AskOverHttps(const std::string& request, absl::Time verify_at);
-  absl::Status TakeUp(const std::string& chain_pem, std::string_view reason);
+  absl::StatusOr<std::string> AskOverHttps(const std::string& request, const Identity& identity);
+  absl::StatusOr<std::string> AskOverHttps(const std::string& request, const Identity& identity,
+                                           absl::Time verify_at);
+  absl::Status TakeUp(Identity identity, const std::string& chain_pem, std::string_view reason);
 
   const Config config_;
   const Hooks hooks_;

@@ -14,7 +14,7 @@ class Stepper {
  public:
   explicit Stepper(const StepInput& in) : in_(in), book_(out_.book) {
     book_ = in.book;
-    if (in.wanted.has_value()) {
+    if (in.wanted.has_value() || !in.leaves.empty()) {
       book_.unnamed = false;
     } else if (in.seen.has_value() && in.policies.empty() && book_.state.empty() && book_.current.empty()) {
       book_.unnamed = true;

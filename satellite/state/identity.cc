@@ -32,6 +32,7 @@ absl::StatusOr<SatelliteIdentity> IdentityStore::Read() const {
   PERIGEE_ASSIGN_OR_RETURN(Record record, ReadRecordFile(dir_ + "/satellite"));
   SatelliteIdentity identity;
   identity.uid = Field(record, "uid");
+  identity.replaces = Field(record, "replaces");
   identity.name = Field(record, "name");
   identity.site = Field(record, "site");
   identity.sealing_key = Field(record, "sealing_key");
@@ -59,6 +60,7 @@ absl::Status IdentityStore::Write(const SatelliteIdentity& identity) const {
   PERIGEE_FAILPOINT("state.identity.pem");
   PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(PemPath(), identity.pem, 0600));
   const Record record = {{"uid", identity.uid},
+                         {"replaces", identity.replaces},
                          {"name", identity.name},
                          {"site", identity.site},
                          {"delivery_keys", EncodeList(identity.delivery_keys)},
@@ -76,16 +78,17 @@ absl::Status IdentityStore::Remove() const {
   PERIGEE_FAILPOINT("state.identity.remove");
   PERIGEE_RETURN_IF_ERROR(RemoveFile(PemPath()));
   PERIGEE_RETURN_IF_ERROR(RemoveFile(RootsPath()));
-  return SetRefusal("");
+  return RemoveFile(dir_ + "/refused");
 }
 
-std::string IdentityStore::Refusal() const {
-  return ReadFile(dir_ + "/refused", kFileLimit).value_or("");
+std::string IdentityStore::Refusal(const std::string& uid) const {
+  const absl::StatusOr<Record> record = ReadRecordFile(dir_ + "/refused");
+  return record.ok() && Field(*record, "uid") == uid ? Field(*record, "message") : "";
 }
 
-absl::Status IdentityStore::SetRefusal(const std::string& message) const {
+absl::Status IdentityStore::SetRefusal(const std::string& uid, const std::string& message) const {
   if (message.empty()) return RemoveFile(dir_ + "/refused");
-  return WriteFileAtomically(dir_ + "/refused", message, 0600);
+  return WriteFileAtomically(dir_ + "/refused", EncodeRecord({{"uid", uid}, {"message", message}}), 0600);
 }
 
 absl::Status IdentityStore::ProposePem(const std::string& pem) const {
@@ -93,16 +96,15 @@ absl::Status IdentityStore::ProposePem(const std::string& pem) const {
   return WriteFileAtomically(NextPemPath(), pem, 0600);
 }
 
-absl::Status IdentityStore::AdoptProposed() const {
-  const auto next = ReadFile(NextPemPath(), kFileLimit);
-  if (absl::IsNotFound(next.status())) return absl::OkStatus();
-  PERIGEE_RETURN_IF_ERROR(next.status());
+absl::Status IdentityStore::AdoptProposed(const std::string& shown) const {
   PERIGEE_FAILPOINT("state.identity.adopt");
-  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(PemPath(), *next, 0600));
-  return DropProposed();
+  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(PemPath(), shown, 0600));
+  return DropProposed(shown);
 }
 
-absl::Status IdentityStore::DropProposed() const {
+absl::Status IdentityStore::DropProposed(const std::string& pem) const {
+  const auto next = ReadFile(NextPemPath(), kFileLimit);
+  if (absl::IsNotFound(next.status()) || (next.ok() && *next != pem)) return absl::OkStatus();
   PERIGEE_FAILPOINT("state.identity.drop");
   return RemoveFile(NextPemPath());
 }

@@ -19,6 +19,7 @@ namespace perigee::satellite {
 
 struct SatelliteIdentity {
   std::string uid;
+  std::string replaces;  // uid of the satellite that this host was before; empty: of none
   std::string name;
   std::string site;
   std::string pem;                         // private key and chain, see shared/pki/identity_file.h
@@ -57,13 +58,14 @@ class IdentityStore {
   // A renewal, key and chain only: first beside what is in use, then in its place when a session was accepted with it,
   // or away when it was refused. Whatever happens in between, one of the two that is accepted is there.
   absl::Status ProposePem(const std::string& pem) const;
-  absl::Status AdoptProposed() const;  // OK when there is none
-  absl::Status DropProposed() const;
+  // `shown`: what the session was accepted with. One that was proposed since stays beside it.
+  absl::Status AdoptProposed(const std::string& shown) const;
+  absl::Status DropProposed(const std::string& pem) const;  // OK when it is not there any more
   absl::Status Remove() const;
 
-  // Empty: it is not refused, as far as this host knows.
-  std::string Refusal() const;
-  absl::Status SetRefusal(const std::string& message) const;
+  // What was said when the identity of this uid was last refused. Empty: it is not, as far as this host knows.
+  std::string Refusal(const std::string& uid) const;
+  absl::Status SetRefusal(const std::string& uid, const std::string& message) const;
 
   absl::StatusOr<PendingEnrolment> ReadPending() const;  // NOT_FOUND when none
   absl::Status WritePending(const PendingEnrolment& pending) const;

@@ -41,7 +41,7 @@ class SqliteSiteState final : public SiteState {
   explicit SqliteSiteState(std::unique_ptr<Database> database)
       : db_(std::move(database)), notes_(*db_), outbox_(*db_, notes_) {}
 
-  absl::StatusOr<bool> BelongTo(const std::string& satellite_uid) override;
+  absl::StatusOr<bool> BelongTo(const std::string& satellite_uid, const std::string& replaces) override;
   absl::StatusOr<Head> ReadHead() override;
   absl::StatusOr<AppliedState> ReadApplied() override;
   absl::StatusOr<std::vector<StoredEntry>> Entries() override;
@@ -75,11 +75,12 @@ class SqliteSiteState final : public SiteState {
   Outbox outbox_ ABSL_GUARDED_BY(mutex_);
 };
 
-absl::StatusOr<bool> SqliteSiteState::BelongTo(const std::string& satellite_uid) {
+absl::StatusOr<bool> SqliteSiteState::BelongTo(const std::string& satellite_uid,
+                                               const std::string& replaces) {
   absl::MutexLock lock(&mutex_);
   PERIGEE_ASSIGN_OR_RETURN(const std::string owner, notes_.Read(kOwnerNote));
   if (owner == satellite_uid) return false;
-  if (owner.empty()) {
+  if (owner.empty() && replaces.empty()) {
     // New, or of a release that did not write it down. A disk that is full keeps no agent from starting: the next
     // start writes it.
     (void)notes_.Write(kOwnerNote, satellite_uid);

@@ -53,8 +53,10 @@ class SiteState {
 
   // Whose state this is, from now on. When it was another satellite's (this host was enrolled anew), its entries,
   // books, events and applied head are forgotten, in one transaction; the time floor and the numbers of events go on.
-  // Returns whether anything was forgotten.
-  virtual absl::StatusOr<bool> BelongTo(const std::string& satellite_uid) = 0;
+  // `replaces`: whom that satellite took the place of, for a state that does not say whose it is. Returns whether
+  // anything was forgotten.
+  virtual absl::StatusOr<bool> BelongTo(const std::string& satellite_uid,
+                                        const std::string& replaces = "") = 0;
 
   virtual absl::StatusOr<Head> ReadHead() = 0;
   // What the centre may build on. With a damaged entry that is nothing (no epoch, sequence or root), so that the

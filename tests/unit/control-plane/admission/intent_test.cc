@@ -149,6 +149,16 @@ TEST_F(IntentTest, ARevokedSatelliteGoesAndThenItsSite) {
   ASSERT_TRUE(intent().Commit(SystemCaller("t"), {{"revoke", WrapObject(satellite)}}).ok());
   const auto in_use = Delete("Site", "berlin");
   EXPECT_THAT(std::string(in_use.status().message()), HasSubstr("cloudctl delete satellite NAME"));
+  v1::Assignment replica;
+  replica.mutable_metadata()->set_name("till-0");
+  replica.mutable_metadata()->set_project("default");
+  replica.mutable_spec()->set_satellite_uid(satellite.metadata().uid());
+  ASSERT_TRUE(intent().Commit(SystemCaller("t"), {{"assign", WrapObject(replica)}}).ok());
+  const auto holding = Delete("Satellite", "berlin-1");
+  EXPECT_THAT(std::string(holding.status().message()), HasSubstr("still used by Assignment till-0"))
+      << "a lease may not have ended";
+  replica = Read<v1::Assignment>("default", "till-0");
+  ASSERT_TRUE(intent().Commit(SystemCaller("t"), {{"delete", WrapObject(replica), true}}).ok());
   EXPECT_TRUE(Delete("Satellite", "berlin-1").ok());
   EXPECT_TRUE(Delete("Site", "berlin").ok());
 }

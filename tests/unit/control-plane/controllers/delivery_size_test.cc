@@ -62,6 +62,30 @@ TEST_F(DeliverySizeTest, AnEntryThatNoMessageCouldCarryIsNotStoredAndSaysSo) {
   }
 }
 
+// It runs on as it was; nobody is told that all is as asked.
+TEST_F(DeliverySizeTest, AReplacementThatNoMessageCouldCarryIsSaid) {
+  const std::string site(60, 'b');
+  const std::string satellite = site + "-1";
+  AddSite(site);
+  Apply(ConfigYaml("grows", "small"));
+  Apply(UserOf("grows"));
+  Settle({satellite});
+  ASSERT_EQ(ReadyReason("of-grows"), "AsAsked");
+  std::string text;
+  while (text.size() < limits::kConfigBytes - 1024) text += "${site.values.city}";
+  Apply(ConfigYaml("grows", text));
+  Settle({satellite});
+  const auto workload = Get<v1::Workload>("of-grows");
+  EXPECT_EQ(workload->status().ready(), 1);
+  EXPECT_EQ(workload->status().updated(), 0);
+  EXPECT_NE(ReadyReason("of-grows"), "AsAsked");
+  EXPECT_THAT(workload->status().ShortDebugString(), HasSubstr("TooLarge"));
+  Apply(ConfigYaml("grows", "small again"));
+  Settle({satellite});
+  EXPECT_EQ(ReadyReason("of-grows"), "AsAsked");
+  EXPECT_EQ(Get<v1::Workload>("of-grows")->status().updated(), 1);
+}
+
 // What is stored already counts by its size alone, so the test needs no such bytes.
 TEST_F(DeliverySizeTest, ASatelliteThatIsFullKeepsWhatItHasAndRefusesMore) {
   AddSite("berlin");

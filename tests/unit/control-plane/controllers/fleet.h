@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "control-plane/admission/intent.h"
 #include "control-plane/admission/observation.h"
+#include "control-plane/compile/compile.h"
 #include "control-plane/controllers/controllers.h"
 #include "control-plane/controllers/placement_check.h"
 #include "control-plane/controllers/replacement_forecast.h"
@@ -211,7 +212,9 @@ class Fleet : public testing::Test {
       if (replica != entries.entries.end()) {
         status.set_state(state);
         status.set_entry_sha256(HexEncode(replica->second.entry().sha256()));
-        if (state == "Ready") status.set_closed_permit_id(assignment.spec().permit_id());
+        const std::string& permit = assignment.spec().permit_id();
+        if (state == "Ready" && entries.entries.contains(PermitKey(permit)))
+          status.set_closed_permit_id(permit);
       }
       ASSERT_TRUE(observation_->PutStatus("Assignment", assignment.metadata().uid(), status).ok());
     }

@@ -39,7 +39,7 @@ class FakeDoor final : public EnrolmentDoor {
     ++polls;
     if (forget) {
       forget = false;
-      return absl::NotFoundError("no such request");
+      return absl::PermissionDeniedError("no such request, or another secret");  // as the real one: HTTP 401
     }
     EXPECT_EQ(request.poll_secret(), asked.back().poll_secret());
     if (polls >= approve_at) phase = "Approved";
@@ -131,18 +131,20 @@ TEST_F(EnrollTest, ARefusedIdentityIsNotWellAndIsReplacedWhenAsked) {
   ASSERT_EQ(*Go(), EnrolOutcome::kEnrolled);
   const IdentityStore store(options_.data_dir);
   const SatelliteIdentity before = *store.Read();
-  ASSERT_TRUE(store.SetRefusal("This satellite was revoked.").ok());
+  ASSERT_TRUE(store.SetRefusal(kUid, "This satellite was revoked.").ok());
   const absl::Status refused = Go().status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()),
               HasSubstr("This satellite was revoked. To enrol the host anew"));
   EXPECT_EQ(store.Read()->pem, before.pem);
+  EXPECT_EQ(store.Refusal("another"), "") << "of an identity before";
 
   options_.anew = true;
   ASSERT_EQ(*Go(), EnrolOutcome::kEnrolled);
   EXPECT_NE(store.Read()->pem, before.pem);
   EXPECT_NE(store.Read()->sealing_key, before.sealing_key);
-  EXPECT_EQ(store.Refusal(), "");
+  EXPECT_EQ(store.Read()->replaces, kUid);
+  EXPECT_EQ(store.Refusal(kUid), "");
   EXPECT_EQ(door_.asked.size(), 2u);
 }
 
@@ -156,6 +158,23 @@ TEST_F(EnrollTest, AnEnrolmentAnewThatIsNotApprovedLeavesTheIdentity) {
   door_.phase = "Denied";
   EXPECT_EQ(Go().status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(IdentityStore(options_.data_dir).Read()->pem, before);
+}
+
+// As after a crash right behind the first enrolment: the old request must not make the old identity again.
+TEST_F(EnrollTest, AnEnrolmentAnewDoesNotGoOnWithTheRequestThatMadeTheIdentity) {
+  options_.wait = absl::ZeroDuration();
+  ASSERT_EQ(*Go(), EnrolOutcome::kWaiting);
+  const IdentityStore store(options_.data_dir);
+  const PendingEnrolment left = *store.ReadPending();
+  door_.approve_at = 0;
+  ASSERT_EQ(*Go(), EnrolOutcome::kEnrolled);
+  const std::string before = store.Read()->pem;
+  ASSERT_TRUE(store.WritePending(left).ok());
+  options_.anew = true;
+  ASSERT_EQ(*Go(), EnrolOutcome::kEnrolled);
+  EXPECT_EQ(door_.asked.size(), 2u);
+  EXPECT_NE(door_.asked[1].certificate_request(), door_.asked[0].certificate_request());
+  EXPECT_NE(store.Read()->pem, before);
 }
 
 TEST_F(EnrollTest, ByHandWaitsAndNamesTheFingerprint) {

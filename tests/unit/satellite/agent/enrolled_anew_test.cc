@@ -44,7 +44,7 @@ TEST_F(EnrolledAnewTest, WhatRanGoesOnUnreportedUntilTheFirstEntriesThenEnds) {
   StartAgent();
   ASSERT_TRUE(AwaitEverything());
   EXPECT_TRUE(Runs("r1")) << "nothing is known of what should be";
-  EXPECT_EQ(loop_->View().replicas.size(), 1u) << "people at the site see it";
+  EXPECT_TRUE(Await([&] { return loop_->View().replicas.size() == 1; })) << "people at the site see it";
   StartAgent();  // which the book of the first round does not change
   Deliver({{"replica/r2", Replica("r2")}});
   ASSERT_TRUE(AwaitState("r2", "Ready"));

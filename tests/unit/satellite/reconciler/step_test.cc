@@ -487,5 +487,17 @@ TEST_F(StopAfterTest, AnExpiredLeaseStaysDownUntilAnAnswer) {
   EXPECT_EQ(KindOf(Go()), Kind::kStart);
 }
 
+// Found without an entry, as after the state was lost: silent until the control plane names it.
+TEST_F(StepTest, WhatIsFoundUnnamedEndsUnsaidAndNamedIsSaid) {
+  in_.wanted.reset();
+  in_.policies.clear();
+  Runs(kOld, "run-1");
+  EXPECT_TRUE(Go().book.unnamed);
+  Permit("p", "", "remove");
+  EXPECT_FALSE(Go().book.unnamed) << "the centre waits to hear of its end";
+  in_.seen.reset();
+  EXPECT_TRUE(Go().status.gone());
+}
+
 }  // namespace
 }  // namespace perigee::satellite

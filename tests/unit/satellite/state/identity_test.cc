@@ -59,13 +59,19 @@ TEST_F(IdentityTest, ARenewedCertificateTakesThePlaceOfTheOldOnlyWhenItIsProven)
   ASSERT_TRUE(store.ProposePem("NEW").ok());
   EXPECT_EQ(store.Read()->pem, "PEM");
   EXPECT_EQ(store.Read()->next_pem, "NEW");
-  ASSERT_TRUE(store.DropProposed().ok());
+  ASSERT_TRUE(store.DropProposed("NEW").ok());
   EXPECT_EQ(store.Read()->pem, "PEM");
   EXPECT_EQ(store.Read()->next_pem, "");
-  ASSERT_TRUE(store.AdoptProposed().ok()) << "there is none";
-  EXPECT_EQ(store.Read()->pem, "PEM");
+  ASSERT_TRUE(store.DropProposed("NEW").ok()) << "there is none";
   ASSERT_TRUE(store.ProposePem("NEW").ok());
-  ASSERT_TRUE(store.AdoptProposed().ok());
+  ASSERT_TRUE(store.ProposePem("NEWER").ok());
+  ASSERT_TRUE(store.AdoptProposed("NEW").ok()) << "that is what a session was accepted with";
+  EXPECT_EQ(store.Read()->pem, "NEW");
+  EXPECT_EQ(store.Read()->next_pem, "NEWER");
+  ASSERT_TRUE(store.DropProposed("NEW").ok());
+  EXPECT_EQ(store.Read()->next_pem, "NEWER") << "another one";
+  ASSERT_TRUE(store.ProposePem("NEW").ok());
+  ASSERT_TRUE(store.AdoptProposed("NEW").ok());
   EXPECT_EQ(store.Read()->pem, "NEW");
   EXPECT_EQ(store.Read()->next_pem, "");
 }
@@ -84,7 +90,7 @@ TEST_F(IdentityTest, ARenewalIsCutOffAnywhere) {
     if (child == 0) {
       ArmFailpoints(failpoint);
       (void)store.ProposePem("NEW");
-      (void)store.AdoptProposed();
+      (void)store.AdoptProposed("NEW");
       _exit(0);
     }
     int status = 0;
@@ -94,7 +100,7 @@ TEST_F(IdentityTest, ARenewalIsCutOffAnywhere) {
     EXPECT_THAT(read.pem, ::testing::AnyOf("PEM", "NEW"));
     EXPECT_TRUE(read.pem == "NEW" || read.next_pem.empty() || read.next_pem == "NEW");
     ASSERT_TRUE(store.ProposePem("NEW").ok());
-    ASSERT_TRUE(store.AdoptProposed().ok());
+    ASSERT_TRUE(store.AdoptProposed("NEW").ok());
     EXPECT_EQ(store.Read()->pem, "NEW");
     EXPECT_EQ(store.Read()->next_pem, "");
   }

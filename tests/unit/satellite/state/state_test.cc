@@ -362,6 +362,16 @@ TEST_F(StateTest, AnotherSatelliteStartsWithNothingButTheTimeAndTheNumbers) {
       << "of a control plane with a younger epoch";
 }
 
+// Of a release that did not write down whose state it is: the identity says whom it took the place of.
+TEST_F(StateTest, AStateWithoutAnOwnerIsOfWhoWasReplaced) {
+  ASSERT_TRUE(Apply(centre_.Snapshot(3, 5, {{"replica/x", "X"}})).ok());
+  ASSERT_TRUE(*state_->BelongTo("second", "first"));
+  EXPECT_THAT(*state_->Entries(), IsEmpty());
+  ASSERT_TRUE(Apply(centre_.Snapshot(1, 1, {{"replica/z", "Z"}})).ok());
+  EXPECT_FALSE(*state_->BelongTo("second", "first")) << "at each later start";
+  EXPECT_THAT(*state_->Entries(), SizeIs(1));
+}
+
 TEST_F(StateTest, NotesAreKept) {
   EXPECT_EQ(*state_->ReadNote("boot_id"), "");
   ASSERT_TRUE(state_->WriteNote("boot_id", "b1").ok());
