@@ -53,9 +53,10 @@ void Stepper::Choose() {
 // Otherwise says why not; what runs is kept.
 bool Stepper::CanUseWanted() {
   if (in_.wanted->damaged) {
-    Note(reason::kEntryRefused,
-         "the stored entry is damaged on this host's disk; what runs is kept, and the control plane sends the "
-         "entry again when the agent next starts with the link up");
+    Note(
+        reason::kEntryRefused,
+        "the stored entry is damaged on this host's disk; what runs is kept, and the control plane sends the "
+        "entry again when the agent next starts with the link up");
   } else if (!in_.wanted->lacking.empty()) {
     Note(reason::kAgentTooOld,
          absl::StrCat("this agent lacks ", absl::StrJoin(in_.wanted->lacking, ", "),

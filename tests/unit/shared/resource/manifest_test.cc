@@ -1,6 +1,5 @@
 #include "shared/resource/manifest.h"
 
-
 #include "tests/unit/shared/resource/manifest_reading.h"
 
 namespace perigee {
