@@ -299,6 +299,9 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(Config config, std::unique_p
   PERIGEE_ASSIGN_OR_RETURN(Fd lock, LockDirectory(config.data_dir));
   // Shims write into it with the agent's rights, but do not make it.
   PERIGEE_RETURN_IF_ERROR(EnsureDirectory(config.data_dir + "/logs", 0700));
+  // A disk that is full keeps nobody from starting: what was there before is used.
+  if (absl::Status installed = IdentityStore(config.data_dir).Install(); !installed.ok())
+    Log(Level::kError, "a new identity could not be put in place", {{"status", installed}});
   auto identity = IdentityStore(config.data_dir).Read();
   if (absl::IsNotFound(identity.status())) {
     return absl::FailedPreconditionError(absl::StrCat(config.data_dir,

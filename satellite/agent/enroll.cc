@@ -135,9 +135,7 @@ class Enroller {
     identity.sealing_certificate = pending_.sealing_certificate;
     identity.grpc_endpoint = answer.grpc_endpoint();
     identity.https_endpoint = options_.server;
-    PERIGEE_RETURN_IF_ERROR(store_.Remove());  // of an earlier enrolment: never half of each
-    PERIGEE_RETURN_IF_ERROR(store_.Write(identity));
-    return store_.RemovePending();
+    return store_.Write(identity);
   }
 
   // Denied or forgotten: a new token makes a new request.
@@ -239,6 +237,7 @@ namespace {
 absl::StatusOr<bool> IsEnrolled(const EnrolOptions& options,
                                 const std::function<void(const std::string&)>& say) {
   const IdentityStore store(options.data_dir);
+  PERIGEE_RETURN_IF_ERROR(store.Install());
   const auto present = store.Read();
   if (absl::IsNotFound(present.status())) return false;
   if (options.anew) return false;

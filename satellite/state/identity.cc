@@ -54,31 +54,39 @@ absl::StatusOr<SatelliteIdentity> IdentityStore::Read() const {
 
 absl::Status IdentityStore::Write(const SatelliteIdentity& identity) const {
   PERIGEE_RETURN_IF_ERROR(EnsureDirectory(dir_, 0700));
-  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(RootsPath(), identity.root_certificates, 0600));
-  PERIGEE_FAILPOINT("state.identity.roots");
-  PERIGEE_RETURN_IF_ERROR(RemoveFile(NextPemPath()));  // of an enrolment before
-  PERIGEE_FAILPOINT("state.identity.pem");
-  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(PemPath(), identity.pem, 0600));
   const Record record = {{"uid", identity.uid},
                          {"replaces", identity.replaces},
                          {"name", identity.name},
                          {"site", identity.site},
+                         {"pem", identity.pem},
+                         {"root_certificates", identity.root_certificates},
                          {"delivery_keys", EncodeList(identity.delivery_keys)},
                          {"sealing_key", identity.sealing_key},
                          {"sealing_certificate", identity.sealing_certificate},
                          {"grpc_endpoint", identity.grpc_endpoint},
                          {"https_endpoint", identity.https_endpoint}};
-  PERIGEE_FAILPOINT("state.identity.last");
-  return WriteFileAtomically(dir_ + "/satellite", EncodeRecord(record), 0600);
+  PERIGEE_FAILPOINT("state.identity.enrolled");
+  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(dir_ + "/enrolled", EncodeRecord(record), 0600));
+  return Install();
 }
 
-absl::Status IdentityStore::Remove() const {
-  // What Read looks for goes first: a crash leaves the old identity, or none.
-  PERIGEE_RETURN_IF_ERROR(RemoveFile(dir_ + "/satellite"));
-  PERIGEE_FAILPOINT("state.identity.remove");
-  PERIGEE_RETURN_IF_ERROR(RemoveFile(PemPath()));
-  PERIGEE_RETURN_IF_ERROR(RemoveFile(RootsPath()));
-  return RemoveFile(dir_ + "/refused");
+absl::Status IdentityStore::Install() const {
+  absl::StatusOr<Record> record = ReadRecordFile(dir_ + "/enrolled");
+  if (absl::IsNotFound(record.status())) return absl::OkStatus();
+  PERIGEE_RETURN_IF_ERROR(record.status());
+  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(RootsPath(), Field(*record, "root_certificates"), 0600));
+  PERIGEE_FAILPOINT("state.identity.roots");
+  PERIGEE_RETURN_IF_ERROR(RemoveFile(NextPemPath()));  // of an enrolment before
+  PERIGEE_FAILPOINT("state.identity.pem");
+  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(PemPath(), Field(*record, "pem"), 0600));
+  PERIGEE_FAILPOINT("state.identity.last");
+  record->erase("pem");  // has a file of its own, which is renewed
+  record->erase("root_certificates");
+  PERIGEE_RETURN_IF_ERROR(WriteFileAtomically(dir_ + "/satellite", EncodeRecord(*record), 0600));
+  PERIGEE_RETURN_IF_ERROR(RemoveFile(dir_ + "/refused"));
+  PERIGEE_RETURN_IF_ERROR(RemovePending());
+  PERIGEE_FAILPOINT("state.identity.installed");
+  return RemoveFile(dir_ + "/enrolled");
 }
 
 std::string IdentityStore::Refusal(const std::string& uid) const {

@@ -6,6 +6,7 @@
 //   ca.pem        root certificates
 //   satellite     a Record of the rest, with the sealing key, which is made once and does not rotate
 //   pending       an enrolment that was begun
+//   enrolled      a new identity on its way into the files above
 //   refused       what the control plane said when it last refused this identity
 #pragma once
 
@@ -53,15 +54,17 @@ class IdentityStore {
 
   // NOT_FOUND when not enrolled; DATA_LOSS for a damaged file.
   absl::StatusOr<SatelliteIdentity> Read() const;
-  // The file that Read looks for is written last: a crash leaves an enrolment pending, not half done.
+  // In the place of whatever was there, pending enrolment included. From one rename on it is this identity, before it
+  // what was there: a crash in between is mended by Install.
   absl::Status Write(const SatelliteIdentity& identity) const;
+  // Goes on with a Write that was cut off. Who reads an identity to act as it calls this first. OK: there is none.
+  absl::Status Install() const;
   // A renewal, key and chain only: first beside what is in use, then in its place when a session was accepted with it,
   // or away when it was refused. Whatever happens in between, one of the two that is accepted is there.
   absl::Status ProposePem(const std::string& pem) const;
   // `shown`: what the session was accepted with. One that was proposed since stays beside it.
   absl::Status AdoptProposed(const std::string& shown) const;
   absl::Status DropProposed(const std::string& pem) const;  // OK when it is not there any more
-  absl::Status Remove() const;
 
   // What was said when the identity of this uid was last refused. Empty: it is not, as far as this host knows.
   std::string Refusal(const std::string& uid) const;

@@ -229,12 +229,12 @@ TEST_F(EnrollTest, ACertificateForAnotherKeyIsRefused) {
 
 TEST_F(EnrollTest, AFailureWhileWritingIsMendedByTheNextTry) {
   door_.phase = "Approved";
-  for (const char* failpoint : {"state.identity.pending", "state.identity.roots", "state.identity.last"}) {
+  for (const char* failpoint : {"state.identity.pending", "state.identity.enrolled", "state.identity.last"}) {
     ArmFailpoints(std::string(failpoint) + "=error");
     EXPECT_FALSE(Go().ok()) << failpoint;
   }
   ArmFailpoints("");
-  EXPECT_EQ(*Go(), EnrolOutcome::kEnrolled);
+  EXPECT_EQ(*Go(), EnrolOutcome::kAlreadyEnrolled) << "what had come is put in place";
 }
 
 }  // namespace

@@ -128,12 +128,45 @@ TEST_F(IdentityTest, OnlyTheOwnerReads) {
   }
 }
 
-TEST_F(IdentityTest, AFailureOnTheWayLeavesItNotEnrolled) {
+TEST_F(IdentityTest, AFailureOnTheWayLeavesItNotEnrolledAndIsMended) {
   IdentityStore store(path_);
+  ArmFailpoints("state.identity.enrolled=error");
+  EXPECT_FALSE(store.Write(Sample()).ok());
+  ArmFailpoints("");
+  ASSERT_TRUE(store.Install().ok());
+  EXPECT_EQ(store.Read().status().code(), absl::StatusCode::kNotFound);
   for (const char* failpoint : {"state.identity.roots", "state.identity.pem", "state.identity.last"}) {
     ArmFailpoints(std::string(failpoint) + "=error");
     EXPECT_FALSE(store.Write(Sample()).ok()) << failpoint;
     EXPECT_EQ(store.Read().status().code(), absl::StatusCode::kNotFound) << failpoint;
+  }
+  ArmFailpoints("");
+  ASSERT_TRUE(store.Install().ok());
+  EXPECT_EQ(store.Read()->pem, "PEM");
+}
+
+// A reboot amid an enrolment anew: the agent has the old identity or the new one, never none and never half of each.
+TEST_F(IdentityTest, AnotherIdentityTakesThePlaceWholeOrNotAtAll) {
+  IdentityStore store(path_);
+  SatelliteIdentity other = Sample();
+  other.uid = "01890000-0000-7000-8000-000000000002";
+  other.pem = "PEM2";
+  other.root_certificates = "ROOTS2";
+  for (const char* failpoint : {"state.identity.enrolled", "state.identity.roots", "state.identity.pem",
+                                "state.identity.last", "state.identity.installed"}) {
+    SCOPED_TRACE(failpoint);
+    ASSERT_TRUE(store.Write(Sample()).ok());
+    ASSERT_TRUE(store.WritePending({.private_key = "K"}).ok());
+    ArmFailpoints(std::string(failpoint) + "=error");
+    EXPECT_FALSE(store.Write(other).ok());
+    ArmFailpoints("");
+    ASSERT_TRUE(store.Install().ok());
+    const SatelliteIdentity now = *store.Read();
+    const bool is_other = std::string(failpoint) != "state.identity.enrolled";
+    EXPECT_EQ(now.uid, is_other ? other.uid : Sample().uid);
+    EXPECT_EQ(now.pem, is_other ? "PEM2" : "PEM");
+    EXPECT_EQ(now.root_certificates, is_other ? "ROOTS2" : Sample().root_certificates);
+    EXPECT_EQ(store.ReadPending().ok(), !is_other);
   }
 }
 
