@@ -33,8 +33,9 @@ constexpr auto kSuffixes = std::to_array<Suffix>({
     {"Pi", kUnit << 50},
 });
 constexpr Wide kLargest = std::numeric_limits<int64_t>::max();
-// More digits than any quantity in range has; bounds the work and the intermediate values.
-constexpr size_t kMostDigits = 18;
+// As many digits as the largest quantity in range has when it is printed in thousandths; with the largest factor and
+// one step of an exponent that is below 2^127.
+constexpr size_t kMostDigits = 19;
 
 absl::Status BadQuantity(std::string_view text, std::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("\"", ToAbsl(text.substr(0, 40)), "\" is not a quantity: ",

@@ -1,4 +1,5 @@
 // Quantities, durations, selectors, placeholders, states, reasons, defaults, diffs.
+#include <limits>
 #include <set>
 
 #include "shared/resource/defaults.h"
@@ -44,6 +45,19 @@ TEST(QuantityTest, RefusesWhatIsNotExactOrTooLarge) {
         "inf", "nan", "1,5", "1Mib", "1mi"}) {
     EXPECT_FALSE(ParseQuantity(text).ok()) << text;
   }
+}
+
+// What is printed in thousandths has up to nineteen digits.
+TEST(QuantityTest, WhatIsPrintedReadsBackUpToTheLargest) {
+  for (const char* text : {"1.333Pi", "9.007Pi", "8.191Pi", "9223372036854775807m", "9223372036854775"}) {
+    const auto quantity = ParseQuantity(text);
+    if (!quantity.ok()) continue;  // too large: refused, not misread
+    EXPECT_EQ(ParseQuantity(FormatQuantity(*quantity)).value_or(-1), *quantity) << text;
+  }
+  EXPECT_EQ(ParseQuantity("9223372036854775807m").value_or(-1), std::numeric_limits<int64_t>::max());
+  EXPECT_FALSE(ParseQuantity("9223372036854775808m").ok());
+  EXPECT_FALSE(ParseQuantity("9999999999999999999Pi").ok());
+  EXPECT_FALSE(ParseQuantity("9999999999999999999e9").ok());
 }
 
 TEST(QuantityTest, FormatsWithBinarySuffixesWhereExact) {
