@@ -38,7 +38,7 @@ run() { # run PRESET LABEL: what ctest found is judged from its file by summary.
   local preset=$1 label=$2
   step "Tests: $label, $preset"
   ctest --test-dir "build/$preset" -L "$label" --output-on-failure --output-junit "$PWD/$results/$preset-$label.xml" \
-    -j "$(nproc)" --timeout "$($full && echo 900 || echo 120)" "${only[@]}" 2>&1 |
+    -j "$(nproc)" --timeout "$($full && echo 900 || echo 300)" "${only[@]}" 2>&1 |
     grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test.* Passed )' || true
 }
 run asan-ubsan unit

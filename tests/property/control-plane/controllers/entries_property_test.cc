@@ -323,7 +323,7 @@ void CheckRemovalTouchesNothingElse(const World& world, const std::string& workl
 }
 
 TEST(EntriesProperty, WhatIsStoredAndStillRightStaysByteForByte) {
-  for (const uint32_t seed : Rounds(300)) {
+  for (const uint32_t seed : Rounds(100)) {
     SCOPED_TRACE(seed);
     World world(seed);
     Made made;
